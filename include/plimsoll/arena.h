@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arena.h - memory under a budget.
+ *
+ * An arena reserves address space once and hands it out as regions. A region commits
+ * memory in granules as it grows and charges every granule to one owner and one tag, so
+ * the cap counts committed bytes, exactly. Four kinds:
+ *
+ *   static   offsets come from a plan made ahead of time; committed whole at creation
+ *   bump     a moving mark; freed by rewinding to an earlier mark
+ *   dynamic  blocks allocated and freed in O(1), metadata outside the managed memory
+ *   pool     equal blocks, O(1), for frames
+ *
+ * Nothing here touches the managed bytes: they may be GPU memory.
+ */
+#ifndef PLIMSOLL_ARENA_H
+#define PLIMSOLL_ARENA_H
+
+#include "plimsoll/budget.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct plim_arena plim_arena;
+typedef struct plim_region plim_region;
+
+typedef struct plim_arena_opts {
+    size_t struct_size;
+    uint64_t reserve_bytes; /* address space for all regions; 0: 4 x the budget's cap */
+    size_t granule_bytes;   /* commit unit, a power of two >= the provider's page; 0: 64 KiB */
+    uint32_t region_limit;  /* regions alive at once; 0: 128 */
+} plim_arena_opts;
+
+static inline plim_arena_opts plim_arena_opts_default(void)
+{
+    plim_arena_opts o = PLIM_ZERO;
+    o.struct_size = sizeof(o);
+    return o;
+}
+
+typedef enum plim_region_kind {
+    PLIM_REGION_STATIC = 0,
+    PLIM_REGION_BUMP = 1,
+    PLIM_REGION_DYNAMIC = 2,
+    PLIM_REGION_POOL = 3,
+} plim_region_kind;
+
+typedef struct plim_region_opts {
+    size_t struct_size;
+    const char *name; /* for reports; borrowed, copied; NULL: the tag's name */
+    plim_owner owner;
+    plim_tag tag;
+    uint64_t size_bytes;  /* most the region may ever hold; required */
+    size_t align_bytes;   /* of the region's base; 0: 2 MiB when size >= 2 MiB, else a granule */
+    size_t block_bytes;   /* pool: size of a block; required there */
+    uint32_t block_limit; /* dynamic: blocks alive at once; 0: 4096 */
+    bool commit_now;      /* commit the whole size at creation (static always does) */
+    bool huge;            /* ask for large pages */
+} plim_region_opts;
+
+static inline plim_region_opts plim_region_opts_default(void)
+{
+    plim_region_opts o = PLIM_ZERO;
+    o.struct_size = sizeof(o);
+    return o;
+}
+
+typedef struct plim_region_stats {
+    plim_region_kind kind;
+    const char *name; /* lent */
+    plim_owner owner;
+    plim_tag tag;
+    const void *base;
+    uint64_t size_bytes, committed_bytes, committed_peak_bytes;
+    uint64_t used_bytes, used_peak_bytes; /* handed out, rounded up to block alignment */
+    uint64_t free_bytes;                  /* size - used */
+    uint64_t largest_free_bytes;          /* largest single block that would be granted now */
+    uint64_t block_count, alloc_count, free_count, refusal_count;
+} plim_region_stats;
+
+/* plim_arena_open - reserve the address space once.
+ *
+ * Owns:    gives *@out; keeps @budget and @provider until close.
+ * Threads: calls on one arena and its regions need one lock of the caller's, except
+ *          that separate regions may be used from separate threads after creation.
+ * Errors:  E_NOMEM  the provider refused.  E_ARG  granule not a power of two or below a page.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_arena_open(plim_budget *budget, plim_provider *provider,
+                                                   const plim_arena_opts *opts,
+                                                   plim_arena **out, plim_error *err);
+
+/* plim_arena_close - release everything, regions included. NULL is accepted. */
+PLIM_API void plim_arena_close(plim_arena *self);
+
+/* plim_arena_seal - from now on committing more is refused (E_STATE) or counted. */
+PLIM_API void plim_arena_seal(plim_arena *self, plim_seal_policy policy);
+
+PLIM_API plim_budget *plim_arena_budget(plim_arena *self);
+PLIM_API plim_provider *plim_arena_provider(plim_arena *self);
+
+/* plim_arena_regions - statistics of all live regions; returns how many there are. */
+PLIM_API size_t plim_arena_regions(const plim_arena *self, plim_region_stats *out,
+                                   size_t limit);
+
+/* plim_arena_check - every invariant of the arena and its regions; for tests.
+ * Errors:  E_STATE  err->what names the broken one. */
+PLIM_API PLIM_MUST_USE plim_status plim_arena_check(const plim_arena *self, plim_error *err);
+
+/* plim_region_create - carve a region out of the arena's address space.
+ *
+ * Owns:    gives *@out; plim_region_destroy or closing the arena takes it back.
+ * Errors:  E_ARG     size 0, or a pool without block_bytes.
+ *          E_BUDGET  committing what must be committed now crosses the cap.
+ *          E_NOMEM   the provider refused.
+ *          E_FRAG    the arena's address space has no free span of that size.
+ *          E_RANGE   region_limit regions are alive.
+ *          E_STATE   sealed.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_region_create(plim_arena *arena, plim_region_kind kind,
+                                                      const plim_region_opts *opts,
+                                                      plim_region **out, plim_error *err);
+
+/* plim_region_destroy - give back the memory and the addresses. NULL is accepted. */
+PLIM_API void plim_region_destroy(plim_region *self);
+
+/* plim_region_alloc - a block of at least @size_bytes, aligned to @align_bytes (0: 64).
+ *
+ * bump and dynamic: as asked. pool: one block, size must not exceed block_bytes.
+ * static: E_STATE (use plim_region_at).
+ * Owns:    gives the block until free, rewind, reset or destroy.
+ * Errors:  E_BUDGET, E_NOMEM, E_STATE as for create; E_FRAG enough is free in the
+ *          region, but not side by side; E_RANGE the region is full (want, have, limit).
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_region_alloc(plim_region *self, size_t size_bytes,
+                                                     size_t align_bytes, void **out,
+                                                     plim_error *err);
+
+/* plim_region_free - dynamic and pool only.
+ * Errors:  E_ARG  @block was not given by this region, or was freed already. */
+PLIM_API PLIM_MUST_USE plim_status plim_region_free(plim_region *self, void *block,
+                                                    plim_error *err);
+
+/* plim_region_block_bytes - dynamic and pool: usable size of a live block; 0 if unknown. */
+PLIM_API size_t plim_region_block_bytes(const plim_region *self, const void *block);
+
+/* plim_region_at - the address of [offset, offset + size) in a static or committed region.
+ * Errors:  E_RANGE  outside the region. */
+PLIM_API PLIM_MUST_USE plim_status plim_region_at(plim_region *self, uint64_t offset_bytes,
+                                                  uint64_t size_bytes, void **out,
+                                                  plim_error *err);
+
+/* plim_region_mark, plim_region_rewind - bump only: remember a point and go back to it.
+ * Rewinding forward or past the start is E_ARG. Memory stays committed until trim. */
+PLIM_API uint64_t plim_region_mark(const plim_region *self);
+PLIM_API PLIM_MUST_USE plim_status plim_region_rewind(plim_region *self, uint64_t mark,
+                                                      plim_error *err);
+
+/* plim_region_reset - everything handed out is taken back; memory stays committed. */
+PLIM_API void plim_region_reset(plim_region *self);
+
+/* plim_region_trim - decommit whole granules beyond the last byte in use; returns bytes. */
+PLIM_API uint64_t plim_region_trim(plim_region *self);
+
+/* plim_region_evict, plim_region_restore - static only: give the pages back while the
+ * addresses stay (late weights, row S20), and commit them again, zeroed.
+ * Errors:  E_BUDGET, E_NOMEM on restore; E_STATE when already in that state. */
+PLIM_API PLIM_MUST_USE plim_status plim_region_evict(plim_region *self, plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_region_restore(plim_region *self, plim_error *err);
+
+PLIM_API void *plim_region_base(const plim_region *self);
+PLIM_API void plim_region_read(const plim_region *self, plim_region_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* platform.h - what this machine is, and what its kernel says is in use.
+ *
+ * Every field says where it came from. A figure that could not be had is unknown
+ * (0 with PLIM_SOURCE_NONE), never guessed. Detection in full is a later issue; what is here serves the
+ * identity check and the report. @root ("" for the live system) may be a folder holding
+ * a captured proc and sys, so that a board is a fixture.
+ */
+#ifndef PLIMSOLL_PLATFORM_H
+#define PLIMSOLL_PLATFORM_H
+
+#include <stdbool.h>
+
+#include "plimsoll/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum plim_source {
+    PLIM_SOURCE_NONE = 0,     /* not known */
+    PLIM_SOURCE_KERNEL = 1,   /* read from proc or sys */
+    PLIM_SOURCE_TABLE = 2,    /* known for this board from a table */
+    PLIM_SOURCE_GIVEN = 3,    /* the manifest or the caller said so */
+} plim_source;
+
+/* What an engine's identity card is held against. */
+typedef struct plim_host {
+    char board[64];             /* "NVIDIA Jetson Orin NX ..."; "" unknown */
+    char arch[16];              /* "x86_64", "aarch64" */
+    uint32_t sm;                /* 87 for 8.7; 0 unknown or no GPU */
+    uint32_t multiprocessors;   /* 8 on an Orin NX 16 GB; 0 unknown */
+    uint64_t memory_bytes;      /* MemTotal */
+    char l4t[16];               /* "36.4.0" */
+    char jetpack[16];           /* "6.1" */
+    char tensorrt[16];          /* "10.3.0" */
+    plim_source board_source, sm_source, multiprocessors_source, memory_source, l4t_source,
+        jetpack_source, tensorrt_source;
+} plim_host;
+
+/* plim_host_detect - read the machine behind @root ("" or NULL: this one).
+ * Missing files leave fields unknown.
+ * Errors:  E_IO  proc/meminfo cannot be read.  E_FORMAT  it has no MemTotal. */
+PLIM_API PLIM_MUST_USE plim_status plim_host_detect(const char *root, plim_host *out,
+                                                    plim_error *err);
+
+/* The kernel's figures about one process, in bytes. UINT64_MAX: the kernel does not say. */
+#define PLIM_UNKNOWN_BYTES UINT64_MAX
+typedef struct plim_process_memory {
+    uint64_t rss_bytes, rss_peak_bytes; /* VmRSS, VmHWM */
+    uint64_t anon_bytes, file_bytes, shmem_bytes;
+    uint64_t pss_bytes, pss_anon_bytes, pss_file_bytes, pss_shmem_bytes;
+    uint64_t page_table_bytes, swap_bytes;
+    uint64_t heap_bytes;  /* resident in [heap] and anonymous mappings outside the arena */
+    uint64_t stack_bytes; /* resident in the main stack */
+} plim_process_memory;
+
+/* plim_process_memory_read - @pid 0: this process.
+ * Errors:  E_NOT_FOUND  no such process.  E_IO  not allowed, or unreadable. */
+PLIM_API PLIM_MUST_USE plim_status plim_process_memory_read(uint32_t pid,
+                                                            plim_process_memory *out,
+                                                            plim_error *err);
+
+/* plim_cgroup_memory - the memory control group that this process is charged to, v1 or v2.
+ * limit_bytes is PLIM_UNKNOWN_BYTES when there is none.
+ * Errors:  E_UNSUPPORTED  no memory controller is mounted. */
+typedef struct plim_cgroup_memory {
+    uint64_t usage_bytes, peak_bytes, limit_bytes;
+    uint32_t version; /* 1 or 2 */
+    char path[192];
+} plim_cgroup_memory;
+PLIM_API PLIM_MUST_USE plim_status plim_cgroup_memory_read(plim_cgroup_memory *out,
+                                                           plim_error *err);
+
+/* plim_file_cached_bytes - how much of a file lies in the page cache now (mincore).
+ * Errors:  E_IO, E_NOT_FOUND. */
+PLIM_API PLIM_MUST_USE plim_status plim_file_cached_bytes(const char *path, uint64_t *out_bytes,
+                                                          plim_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

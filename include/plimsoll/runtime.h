@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runtime.h - the six verbs over one load line.
+ *
+ *   compile      make an artifact from a model (offline; refused once sealed)
+ *   deserialize  admit, charge, stream in and open; an engine asked for twice is shared
+ *   infer        check the profile, run, account
+ *   release      give back a reference; the last one returns every byte
+ *   thermal      the last known temperatures, or "unknown" with an age
+ *   label        name what a thread is doing, for log and account
+ */
+#ifndef PLIMSOLL_RUNTIME_H
+#define PLIMSOLL_RUNTIME_H
+
+#include "plimsoll/backend_plugin.h"
+#include "plimsoll/load.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct plim_runtime plim_runtime;
+typedef struct plim_engine plim_engine;
+
+typedef enum plim_log_level {
+    PLIM_LOG_DEBUG = 0,
+    PLIM_LOG_INFO = 1,
+    PLIM_LOG_WARN = 2,
+    PLIM_LOG_ERROR = 3,
+    PLIM_LOG_OFF = 4,
+} plim_log_level;
+
+/* A log line is one JSON object without the newline; @text is borrowed. Called from the
+ * thread that logs, under the log's lock. */
+typedef void (*plim_log_sink)(void *context, plim_log_level level, const char *text,
+                              size_t text_bytes);
+
+typedef struct plim_runtime_opts {
+    size_t struct_size;
+    plim_budget_opts budget;
+    uint64_t reserve_bytes;        /* held back for the system, charged as other/"reserve" */
+    uint64_t framework_bytes;      /* declared by the user, charged as framework */
+    const plim_host *host;         /* NULL: detect */
+    plim_provider *provider;       /* NULL: plim_provider_mmap() */
+    plim_seal_policy seal;         /* what plim_runtime_seal does; OPEN means REFUSE */
+    plim_log_level log_level;      /* lowest that is written; default 0 = everything */
+    plim_log_sink log_sink;        /* NULL: no log */
+    void *log_context;
+    const char *account_path;      /* publish the account in this file; NULL: do not */
+} plim_runtime_opts;
+
+static inline plim_runtime_opts plim_runtime_opts_default(void)
+{
+    plim_runtime_opts o = PLIM_ZERO;
+    o.struct_size = sizeof(o);
+    o.budget.struct_size = sizeof(o.budget);
+    o.log_level = PLIM_LOG_INFO;
+    return o;
+}
+
+/* plim_runtime_open - budget, arena, log; nothing is loaded yet.
+ *
+ * Logs the effective configuration at level info.
+ * Owns:    gives *@out; keeps what opts point to until close.
+ * Threads: the runtime may be used from any thread.
+ * Errors:  as plim_budget_open and plim_arena_open; E_BUDGET when the reserve does not fit.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_runtime_open(const plim_runtime_opts *opts,
+                                                     plim_runtime **out, plim_error *err);
+
+/* plim_runtime_close - release every engine and every byte. NULL is accepted. */
+PLIM_API void plim_runtime_close(plim_runtime *self);
+
+PLIM_API plim_budget *plim_runtime_budget(plim_runtime *self);
+PLIM_API plim_arena *plim_runtime_arena(plim_runtime *self);
+PLIM_API const plim_host *plim_runtime_host(const plim_runtime *self);
+
+/* plim_runtime_log - write a line, if @level is on. Formatting and its arguments' cost are
+ * paid only then: use the macro. @format follows printf and must give a JSON fragment
+ * without braces, such as "\"engine\":\"%s\"". */
+PLIM_API bool plim_runtime_log_is_on(const plim_runtime *self, plim_log_level level);
+PLIM_API void plim_runtime_log(plim_runtime *self, plim_log_level level, const char *event,
+                               const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 5)))
+#endif
+    ;
+#define PLIM_LOG(runtime, level, event, ...)                                                 \
+    do {                                                                                     \
+        if (plim_runtime_log_is_on((runtime), (level))) {                                    \
+            plim_runtime_log((runtime), (level), (event), __VA_ARGS__);                      \
+        }                                                                                    \
+    } while (0)
+
+/* plim_runtime_seal - no growth, no compile from here on, as configured. */
+PLIM_API PLIM_MUST_USE plim_status plim_runtime_seal(plim_runtime *self, plim_error *err);
+
+typedef struct plim_engine_spec {
+    size_t struct_size;
+    const char *name;     /* the owner name in the account; required, unique per artifact */
+    const char *path;     /* artifact */
+    const char *backend;  /* NULL: the card's */
+    const char *library;  /* NULL: as probed */
+    uint32_t thread_count;
+    bool prepack;
+    const char *scratch_group; /* engines of one group never run at the same time and share
+                                * activation scratch; NULL: its own */
+    uint64_t activation_limit_bytes; /* 0: what the card or a recorded plan says, else 1/4 cap */
+    bool late;            /* open the session, leave the weights for plim_engine_restore */
+    const char *trace_path; /* recorded plan of the activations; NULL: beside the artifact */
+    bool record_trace;    /* write it after the second run, so that the next start is planned */
+    plim_load_opts load;
+} plim_engine_spec;
+
+static inline plim_engine_spec plim_engine_spec_default(void)
+{
+    plim_engine_spec o = PLIM_ZERO;
+    o.struct_size = sizeof(o);
+    o.load.struct_size = sizeof(o.load);
+    return o;
+}
+
+/* plim_runtime_compile - verb 1: make an artifact with @backend.
+ * Errors:  E_STATE  sealed.  E_UNSUPPORTED  the backend cannot.  Others from the backend. */
+PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, const char *backend,
+                                                        const char *model_path,
+                                                        const char *out_dir,
+                                                        const plim_import_opts *opts,
+                                                        char *out_path, size_t out_path_bytes,
+                                                        plim_error *err);
+
+/* plim_runtime_deserialize - verb 2.
+ *
+ * Opens the head, holds the card against the host, charges the payload, streams it in,
+ * opens the session. An artifact that is loaded already (same file identity) is shared:
+ * the reference count goes up and nothing is read, also when threads race for it.
+ * Owns:    gives a reference in *@out; plim_engine_release gives it back.
+ * Errors:  E_MISMATCH before a byte of the body is read; E_BUDGET before it too;
+ *          E_NOT_FOUND unknown or absent backend (never another one instead);
+ *          everything from plim_engine_load; after any failure the account is where it was.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_runtime_deserialize(plim_runtime *self,
+                                                            const plim_engine_spec *spec,
+                                                            plim_engine **out,
+                                                            plim_error *err);
+
+/* plim_engine_infer - verb 3. Names select tensors; outputs must have data and enough room
+ * (shape is rewritten to what came out). Every input is checked against the profiles first.
+ * Threads: calls on one engine, and on engines of one scratch group, are serialised inside.
+ * Errors:  E_SHAPE, E_NOT_FOUND, E_RESIDENT, E_BUDGET at the cap (the next run works), E_BACKEND. */
+PLIM_API PLIM_MUST_USE plim_status plim_engine_infer(plim_engine *self,
+                                                     const char *const *input_names,
+                                                     const plim_tensor *inputs,
+                                                     size_t input_count,
+                                                     const char *const *output_names,
+                                                     plim_tensor *outputs, size_t output_count,
+                                                     plim_error *err);
+
+/* plim_engine_release - verb 4. The last reference returns every byte.
+ * Errors:  E_STATE  released more often than acquired (nothing happens). */
+PLIM_API PLIM_MUST_USE plim_status plim_engine_release(plim_engine *self, plim_error *err);
+
+/* plim_engine_evict, plim_engine_restore - drop the weights' pages and stream them back to the
+ * same addresses; bit-identical. E_UNSUPPORTED when the backend cannot. */
+PLIM_API PLIM_MUST_USE plim_status plim_engine_evict(plim_engine *self, plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_engine_restore(plim_engine *self, plim_error *err);
+
+typedef struct plim_thermal { /* verb 5 */
+    bool is_known;        /* false: no sensor could be read; never "not throttled" by default */
+    bool is_throttled, throttled_is_known;
+    double hottest_celsius;
+    char hottest_zone[32];
+    uint64_t read_ns, age_ns; /* monotonic time of the reading, and how old it is */
+} plim_thermal;
+PLIM_API void plim_runtime_thermal(plim_runtime *self, plim_thermal *out);
+
+/* plim_runtime_label - verb 6: what the calling thread does from now on ("episode 3"); the
+ * label appears in its log lines. NULL clears. Cut to 31 bytes. */
+PLIM_API void plim_runtime_label(plim_runtime *self, const char *label);
+
+typedef struct plim_engine_stats {
+    const char *name, *backend; /* lent */
+    plim_owner owner;
+    uint32_t reference_count;
+    uint64_t load_count;            /* 1 however many asked for it; +1 per restore */
+    bool is_resident;
+    uint64_t payload_bytes;
+    plim_load_stats load;
+    uint64_t run_count, run_ns_total, run_ns_max;
+    uint64_t activation_peak_bytes, session_bytes;
+    bool trace_is_planned;          /* activations come from planned offsets */
+    uint64_t trace_planned_bytes, trace_miss_count;
+} plim_engine_stats;
+PLIM_API void plim_engine_read(const plim_engine *self, plim_engine_stats *out);
+PLIM_API const plim_card *plim_engine_get_card(const plim_engine *self);
+
+/* plim_runtime_engines - the live engines; returns how many there are. */
+PLIM_API size_t plim_runtime_engines(plim_runtime *self, plim_engine **out, size_t limit);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

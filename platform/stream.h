@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stream.h - read a list of chunks from files to their final addresses.
+ *
+ * Decides how bytes get from the disk into memory that is already theirs: direct reads
+ * with a few chunks in flight, digests and LZ4 on other threads, large pages, prefault
+ * ahead. Holds no payload of its own except on the buffered path (one window). It knows
+ * nothing of cards, sections or containers: src/engine turns those into this list.
+ */
+#ifndef PLATFORM_STREAM_H
+#define PLATFORM_STREAM_H
+
+#include "plimsoll/engine.h"
+
+typedef struct plim_stream_chunk {
+    uint32_t file;          /* index into files */
+    uint64_t file_offset;   /* multiple of 4096 */
+    uint32_t stored_bytes;  /* in the file; a direct read covers it rounded up to 4096 */
+    uint32_t raw_bytes;     /* at target */
+    plim_codec codec;
+    uint32_t tail_bytes;    /* LZ4: see docs/container.md */
+    unsigned char *target;  /* aligned to 4096, room for raw_bytes rounded up to 4096 */
+    const uint8_t *sha256;  /* of the stored bytes; NULL: not checked */
+} plim_stream_chunk;
+
+typedef struct plim_stream_file {
+    int fd;                 /* opened read-only, buffered; the stream reopens it as it needs */
+    const char *path;       /* for errors */
+    uint64_t size_bytes;
+} plim_stream_file;
+
+/* plim_stream_run - read, check and decode every chunk.
+ *
+ * @next is called from the calling thread with rising @index until it returns false; the
+ * list itself is never held. Bytes at a chunk's target are its own only after the call
+ * returned PLIM_OK; on failure everything in flight has come to rest.
+ * Errors: those of plim_engine_load.
+ */
+PLIM_MUST_USE plim_status plim_stream_run(const plim_stream_file *files, size_t file_count,
+                                          bool (*next)(void *context, uint64_t index,
+                                                       plim_stream_chunk *out),
+                                          void *context, uint64_t chunk_count,
+                                          uint64_t total_bytes, const plim_load_opts *opts,
+                                          plim_load_stats *stats, plim_error *err);
+
+/* plim_lz4_decode_in_place - the block at @target: its compressed bytes end at
+ * @target + room (room = raw_bytes rounded up to 4096), preceded by the padding and the tail; see
+ * docs/container.md. False: damaged. The packer runs this very function to prove a block. */
+bool plim_lz4_decode_in_place(unsigned char *target, uint32_t raw_bytes,
+                              uint32_t stored_bytes, uint32_t tail_bytes);
+
+#endif

@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# packages.sh LIST - install the Debian/Ubuntu packages of LIST that are not there yet.
+# Says what it installs. Needs no network when nothing is missing. Uses sudo when not root.
+set -eu
+list=$1
+
+is_there() {
+    case $1 in
+    command:*) command -v "${1#command:}" >/dev/null 2>&1 ;;
+    module:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#module:}" ;;
+    *) echo "packages.sh: cannot check '$1'" >&2; exit 2 ;;
+    esac
+}
+
+missing=$(grep -v '^#' "$list" | while read -r package proof; do
+    [ -n "$package" ] || continue
+    is_there "$proof" || echo "$package"
+done | tr '\n' ' ')
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "missing: $missing" >&2
+    echo "this is not a Debian or Ubuntu machine: install them by hand and run make again" >&2
+    exit 1
+fi
+sudo=
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null 2>&1 || {
+        echo "missing: $missing" >&2
+        echo "not root and no sudo: ask somebody to run: apt-get install $missing" >&2
+        exit 1
+    }
+    sudo=sudo
+fi
+echo "installing: $missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get -qq update
+# shellcheck disable=SC2086
+$sudo apt-get -qq install -y --no-install-recommends $missing >/dev/null
+still=$(grep -v '^#' "$list" | while read -r package proof; do
+    [ -n "$package" ] || continue
+    is_there "$proof" || echo "$package"
+done | tr '\n' ' ')
+[ -z "$still" ] || { echo "installed, but still not found: $still" >&2; exit 1; }
