@@ -42,10 +42,18 @@ PLIM_MUST_USE plim_status plim_stream_run(const plim_stream_file *files, size_t 
                                           uint64_t total_bytes, const plim_load_opts *opts,
                                           plim_load_stats *stats, plim_error *err);
 
-/* plim_lz4_decode_in_place - the block at @target: its compressed bytes end at
- * @target + room (room = raw_bytes rounded up to 4096), preceded by the padding and the tail; see
- * docs/container.md. False: damaged. The packer runs this very function to prove a block. */
-bool plim_lz4_decode_in_place(unsigned char *target, uint32_t raw_bytes,
-                              uint32_t stored_bytes, uint32_t tail_bytes);
+#define PLIM_LZ4_RAW_MAX (16u << 20) /* largest block, as the container's chunk_bytes */
+#define PLIM_LZ4_TAIL_MAX 4096u      /* longest raw tail; 64 is the usual one */
+
+/* plim_lz4_decode_in_place - the block at @target, whose extent lies at the end of its room.
+ *
+ * room is raw_bytes rounded up to 4096; the compressed bytes end at @target + room, preceded
+ * by the padding and the tail (docs/container.md). True: [@target, + raw_bytes) holds the
+ * output and the rest of the room is zero. False: damaged, or a length is out of bounds; the
+ * room's content is then undefined. Nothing outside the room is read or written. The packer
+ * runs this very function to prove a block. Any thread; uses about 4.5 KiB of stack.
+ */
+bool plim_lz4_decode_in_place(unsigned char *target, uint32_t raw_bytes, uint32_t stored_bytes,
+                              uint32_t tail_bytes);
 
 #endif
