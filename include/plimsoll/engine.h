@@ -23,14 +23,15 @@ extern "C" {
 /* ---- self-describing file name: <model>__sm<SM>_jp<JP>_trt<TRT>_<precision>.engine ---- */
 
 typedef struct plim_engine_name {
-    char model[64];     /* [A-Za-z0-9.-] and single underscores; no "__" */
-    char sm[8];         /* "87", or "any" for an engine that needs no GPU */
-    char jetpack[16];   /* "6.1", or "any" */
-    char tensorrt[16];  /* "10.3.0", or "none" */
-    char precision[16]; /* "fp16", "int8", "fp32", "mixed", ... */
+    char model[64];     /* [A-Za-z0-9.-] and single underscores inside; starts with [A-Za-z0-9] */
+    char sm[8];         /* digits, "87", or "any" for an engine that needs no GPU */
+    char jetpack[16];   /* numbers with dots, "6.1", or "any" */
+    char tensorrt[16];  /* numbers with dots, "10.3.0", or "none" */
+    char precision[16]; /* [a-z0-9-]: "fp16", "int8", "fp32", "mixed", ... */
 } plim_engine_name;
 
-/* Errors:  E_FORMAT  bad name; err->field "position N", wanted and found say what and where.
+/* plim_engine_name_parse takes a file name without folders; unused bytes of *out are zero.
+ * Errors:  E_FORMAT  bad name; err->field "position N" (from 0), wanted and found say what.
  *          E_RANGE   does not fit @buffer_bytes.
  * parse(format(x)) == x for every x that format accepts. */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_name_format(const plim_engine_name *name,
@@ -134,8 +135,10 @@ typedef enum plim_section_kind {
     PLIM_SECTION_WEIGHTS = 2, /* constants, used in place */
 } plim_section_kind;
 
+#define PLIM_SECTION_NAME_BYTES 128
+
 typedef struct plim_section {
-    char name[64];
+    char name[PLIM_SECTION_NAME_BYTES];
     plim_section_kind kind;
     uint64_t offset_bytes; /* in the payload as it lies in memory */
     uint64_t size_bytes;
@@ -151,11 +154,11 @@ typedef struct plim_chunk {
     uint64_t file_offset;     /* multiple of 4096 */
     uint32_t stored_bytes;    /* bytes in the file, before padding */
     uint32_t raw_bytes;       /* bytes in memory */
-    uint64_t payload_offset;  /* where they go; multiple of chunk_bytes */
+    uint64_t payload_offset;  /* where they go; multiple of 4096 */
     plim_codec codec;
     uint32_t tail_bytes;      /* LZ4: raw bytes at the end of the block, stored first */
     uint32_t file_index;      /* bare artifacts may span files */
-    uint8_t sha256[PLIM_DIGEST_BYTES]; /* of the stored bytes */
+    uint8_t sha256[PLIM_DIGEST_BYTES]; /* raw: of raw_bytes; LZ4: of the whole extent */
 } plim_chunk;
 
 typedef struct plim_pack_input {
@@ -206,6 +209,16 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_pack(const char *path, plim_card 
 /* plim_engine_write_card - put a card beside a bare file: hashes the file chunk by chunk,
  * writes <file>.card.json atomically. Errors as for pack. */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_write_card(const char *path, plim_card *card,
+                                                          const plim_pack_opts *opts,
+                                                          plim_pack_result *result,
+                                                          plim_error *err);
+
+/* plim_engine_write_bare - put a bare file and its card in place together.
+ *
+ * Writes @input's bytes to @path and the card beside it: a kill at any point leaves the old
+ * pair or the new pair, never a mix (docs/container.md, "The pair"). Errors as for pack. */
+PLIM_API PLIM_MUST_USE plim_status plim_engine_write_bare(const char *path, plim_card *card,
+                                                          const plim_pack_input *input,
                                                           const plim_pack_opts *opts,
                                                           plim_pack_result *result,
                                                           plim_error *err);
