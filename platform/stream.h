@@ -12,19 +12,19 @@
 #include "plimsoll/engine.h"
 
 typedef struct plim_stream_chunk {
-    uint32_t file;          /* index into files */
-    uint64_t file_offset;   /* multiple of 4096 */
-    uint32_t stored_bytes;  /* in the file; a direct read covers it rounded up to 4096 */
-    uint32_t raw_bytes;     /* at target */
+    uint32_t file;         /* index into files */
+    uint64_t file_offset;  /* multiple of 4096 */
+    uint32_t stored_bytes; /* in the file; a direct read covers it rounded up to 4096 */
+    uint32_t raw_bytes;    /* at target */
     plim_codec codec;
-    uint32_t tail_bytes;    /* LZ4: see docs/container.md */
-    unsigned char *target;  /* aligned to 4096, room for raw_bytes rounded up to 4096 */
-    const uint8_t *sha256;  /* of the stored bytes; NULL: not checked */
+    uint32_t tail_bytes;   /* LZ4: see docs/container.md */
+    unsigned char *target; /* aligned to 4096, room for raw_bytes rounded up to 4096 */
+    const uint8_t *sha256; /* of the stored bytes; NULL: not checked */
 } plim_stream_chunk;
 
 typedef struct plim_stream_file {
-    int fd;                 /* opened read-only, buffered; the stream reopens it as it needs */
-    const char *path;       /* for errors */
+    int fd;           /* opened read-only, buffered; the stream reopens it as it needs */
+    const char *path; /* for errors */
     uint64_t size_bytes;
 } plim_stream_file;
 
@@ -38,12 +38,12 @@ typedef struct plim_stream_file {
 PLIM_MUST_USE plim_status plim_stream_run(const plim_stream_file *files, size_t file_count,
                                           bool (*next)(void *context, uint64_t index,
                                                        plim_stream_chunk *out),
-                                          void *context, uint64_t chunk_count,
-                                          uint64_t total_bytes, const plim_load_opts *opts,
-                                          plim_load_stats *stats, plim_error *err);
+                                          void *context, uint64_t chunk_count, uint64_t total_bytes,
+                                          const plim_load_opts *opts, plim_load_stats *stats,
+                                          plim_error *err);
 
-#define PLIM_LZ4_RAW_MAX (16u << 20) /* largest block, as the container's chunk_bytes */
-#define PLIM_LZ4_TAIL_MAX 4096u      /* longest raw tail; 64 is the usual one */
+#define PLIM_LZ4_RAW_MAX  (16u << 20) /* largest block, as the container's chunk_bytes */
+#define PLIM_LZ4_TAIL_MAX 4096u       /* longest raw tail; 64 is the usual one */
 
 /* plim_lz4_decode_in_place - the block at @target, whose extent lies at the end of its room.
  *

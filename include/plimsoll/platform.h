@@ -2,9 +2,9 @@
 /* platform.h - what this machine is, and what its kernel says is in use.
  *
  * Every field says where it came from. A figure that could not be had is unknown
- * (0 with PLIM_SOURCE_NONE), never guessed. Detection in full is a later issue; what is here serves the
- * identity check and the report. @root ("" for the live system) may be a folder holding
- * a captured proc and sys, so that a board is a fixture.
+ * (0 with PLIM_SOURCE_NONE), never guessed. Detection in full is a later issue; what is here
+ * serves the identity check and the report. @root ("" for the live system) may be a folder
+ * holding a captured proc, sys and etc, so that a board is a fixture.
  */
 #ifndef PLIMSOLL_PLATFORM_H
 #define PLIMSOLL_PLATFORM_H
@@ -19,7 +19,7 @@ extern "C" {
 
 typedef enum plim_source {
     PLIM_SOURCE_NONE = 0,     /* not known */
-    PLIM_SOURCE_KERNEL = 1,   /* read from proc or sys */
+    PLIM_SOURCE_KERNEL = 1,   /* read on the machine: proc, sys, etc, package lists */
     PLIM_SOURCE_TABLE = 2,    /* known for this board from a table */
     PLIM_SOURCE_GIVEN = 3,    /* the manifest or the caller said so */
 } plim_source;
@@ -50,16 +50,36 @@ typedef struct plim_process_memory {
     uint64_t rss_bytes, rss_peak_bytes; /* VmRSS, VmHWM */
     uint64_t anon_bytes, file_bytes, shmem_bytes;
     uint64_t pss_bytes, pss_anon_bytes, pss_file_bytes, pss_shmem_bytes;
-    uint64_t page_table_bytes, swap_bytes;
-    uint64_t heap_bytes;  /* resident in [heap] and anonymous mappings outside the arena */
-    uint64_t stack_bytes; /* resident in the main stack */
-} plim_process_memory;
+    uint64_t page_table_bytes, swap_bytes; /* VmPTE is not part of VmRSS */
+    uint64_t heap_bytes;      /* resident in [heap]: small malloc blocks */
+    uint64_t stack_bytes;     /* resident in the main stack and in those named [stack:...] */
+    uint64_t anonymous_bytes; /* resident in other mappings without a file: the arena, large
+                               * malloc blocks, stacks of threads */
+    uint64_t mapped_bytes;    /* resident in mappings of files: code, libraries, models */
+    uint64_t special_bytes;   /* resident in [vdso] and the like */
+    uint64_t shared_bytes;    /* resident in memfd, /dev/shm and System V segments */
+} plim_process_memory; /* the last six add up to the sum of all mappings */
 
-/* plim_process_memory_read - @pid 0: this process.
+/* plim_process_memory_read - @pid 0: this process. rss_bytes is the sum over all mappings
+ * (smaps), which is exact where VmRSS may lag behind by a batch of pages for each CPU.
  * Errors:  E_NOT_FOUND  no such process.  E_IO  not allowed, or unreadable. */
 PLIM_API PLIM_MUST_USE plim_status plim_process_memory_read(uint32_t pid,
                                                             plim_process_memory *out,
                                                             plim_error *err);
+
+/* The machine's own figures, in bytes; PLIM_UNKNOWN_BYTES: this kernel does not say. */
+typedef struct plim_system_memory {
+    uint64_t total_bytes, free_bytes, available_bytes, buffers_bytes, cached_bytes, shmem_bytes;
+    uint64_t anon_bytes, reclaimable_slab_bytes, swap_total_bytes, swap_free_bytes;
+    uint64_t cma_total_bytes, cma_free_bytes;
+    uint64_t nvmap_used_bytes; /* kernels of JetPack 4 only; later ones keep it in debugfs */
+} plim_system_memory;
+
+/* plim_system_memory_read - the kernel's meminfo behind @root ("" or NULL: this machine).
+ * Errors:  E_IO  proc/meminfo cannot be read.  E_FORMAT  it has no MemTotal. */
+PLIM_API PLIM_MUST_USE plim_status plim_system_memory_read(const char *root,
+                                                           plim_system_memory *out,
+                                                           plim_error *err);
 
 /* plim_cgroup_memory - the memory control group that this process is charged to, v1 or v2.
  * limit_bytes is PLIM_UNKNOWN_BYTES when there is none.
