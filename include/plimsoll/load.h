@@ -20,7 +20,7 @@ typedef struct plim_load_item {
     char name[PLIM_NAME_BYTES];
     uint64_t resident_bytes;                   /* r: stays after the load */
     uint64_t extra_bytes;                      /* f: on top of r, only while loading */
-    uint64_t resident_by_tag[PLIM_TAG_COUNT];  /* parts of r; may be all 0 (= weights) */
+    uint64_t resident_by_tag[PLIM_TAG_COUNT];  /* parts of r; what is not named is weights */
 } plim_load_item;
 
 typedef enum plim_load_policy {
@@ -31,7 +31,7 @@ typedef enum plim_load_policy {
 
 typedef struct plim_load_step {
     uint32_t item;          /* index into the items given */
-    uint64_t before_bytes;  /* resident before this step */
+    uint64_t before_bytes;  /* resident before this step; all three are above base_bytes */
     uint64_t during_bytes;  /* before + r + f */
     uint64_t after_bytes;   /* before + r */
 } plim_load_step;
@@ -39,7 +39,7 @@ typedef struct plim_load_step {
 typedef struct plim_load_plan {
     uint64_t base_bytes;     /* resident before the first step (reserve, framework, episode) */
     uint64_t peak_bytes;     /* base + max over steps of during */
-    uint64_t resident_bytes; /* after the last step */
+    uint64_t resident_bytes; /* after the last step, base included */
     uint32_t peak_step;      /* index into steps; 0 when there are none */
     uint64_t cap_bytes;      /* 0: no cap was given */
     bool fits;               /* peak <= cap, or no cap */
@@ -51,7 +51,7 @@ typedef struct plim_load_plan {
  * Shape:   @steps has @count entries. Equal extras keep the larger resident first, then
  *          the order given: the result is the same on every machine.
  * Owns:    borrows all.
- * Errors:  E_RANGE  a sum overflows.  E_ARG  unknown policy.
+ * Errors:  E_RANGE  a sum overflows.  E_ARG  unknown policy, or parts by tag above r.
  *          A plan that does not fit is PLIM_OK with plan->fits false: ask admit to refuse.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_load_order(const plim_load_item *items, size_t count,
@@ -60,7 +60,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_load_order(const plim_load_item *items, 
                                                    plim_load_plan *plan, plim_error *err);
 
 /* plim_load_admit - turn "does not fit" into a refusal.
- * Errors:  E_BUDGET  want = peak, have = cap, limit = cap; detail names the peak's item. */
+ * Errors:  E_BUDGET  want = peak, have = cap, limit = cap; detail names the item whose load
+ *          peaks and the deficit; holders are the largest residents at that moment. */
 PLIM_API PLIM_MUST_USE plim_status plim_load_admit(const plim_load_plan *plan,
                                                    const plim_load_item *items,
                                                    const plim_load_step *steps, plim_error *err);
