@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h - JSON lines to one sink, and the text rules they keep. */
+#ifndef RUNTIME_LOG_H
+#define RUNTIME_LOG_H
+
+#include <pthread.h>
+#include <stdarg.h>
+
+#include "plimsoll/runtime.h"
+
+#define PLIM_LOG_LINE_BYTES 2048 /* the longest line, with its NUL */
+#define PLIM_LABEL_BYTES    32
+
+typedef struct plim_log {
+    plim_log_level level;
+    plim_log_sink sink;
+    void *context;
+    pthread_mutex_t lock; /* one line at a time */
+    uint64_t line_count;  /* lines that were formatted; under the lock */
+} plim_log;
+
+void plim_log_init(plim_log *self, plim_log_level level, plim_log_sink sink, void *context);
+void plim_log_deinit(plim_log *self);
+bool plim_log_is_on(const plim_log *self, plim_log_level level);
+void plim_log_write(plim_log *self, plim_log_level level, const char *event, const char *format,
+                    va_list args);
+const char *plim_log_level_name(plim_log_level level);
+
+/* The calling thread's label; lent until it changes. */
+void plim_label_set(const char *label);
+const char *plim_label_get(void);
+
+/* Text that is built up in a fixed buffer: what does not fit sets is_cut and is left out. */
+typedef struct plim_text {
+    char *buffer;
+    size_t room_bytes, used_bytes; /* used never reaches room: the NUL has its place */
+    bool is_cut;
+} plim_text;
+
+void plim_text_init(plim_text *self, char *buffer, size_t room_bytes);
+void plim_text_raw(plim_text *self, const char *bytes, size_t count);
+/* As the inside of a JSON string: quotes, backslashes and controls are escaped, and bytes
+ * that are not UTF-8 become \u00XX. A character is written whole or not at all. */
+void plim_text_escaped(plim_text *self, const char *bytes, size_t count);
+/* printf for the conversions c d i u x X o e f g s p and %%; a string argument is escaped.
+ * Any other conversion ends the text and sets is_cut. */
+void plim_text_format(plim_text *self, const char *format, va_list args);
+void plim_text_say(plim_text *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Is @text a list of JSON members, "\"a\":1,\"b\":[true,null]"? Empty is. Depth at most 16. */
+bool plim_json_members_are_valid(const char *text, size_t bytes);
+
+#endif
