@@ -51,10 +51,13 @@ PLIM_API size_t plim_plan_scratch_bytes(size_t count);
  *
  * Owns:    borrows all; writes offset_bytes of buffers that are not fixed.
  * Memory:  @scratch of plim_plan_scratch_bytes(count), aligned to 16; no malloc.
- * Errors:  E_ARG     lower >= upper, size 0, alignment not a power of two (field names the id).
- *          E_RANGE   a sum overflows.
+ * The same input gives the same offsets on every machine. On failure no offset changed.
+ * Errors:  E_ARG     lower >= upper, size 0, alignment not a power of two (field says which,
+ *                    detail names the id); scratch too small or not aligned.
+ *          E_RANGE   a sum of sizes and their alignment padding overflows.
  *          E_BUDGET  the best plan found is above capacity_bytes; want is its height.
- *          E_FORMAT  two fixed buffers collide.
+ *          E_FORMAT  two fixed buffers collide, or one is not aligned as it asks.
+ * Source:  the best of five greedy orders, first and best fit; arena/plan_greedy.c.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_plan_solve(plim_plan_buffer *buffers, size_t count,
                                                    const plim_plan_opts *opts, void *scratch,
@@ -64,14 +67,18 @@ PLIM_API PLIM_MUST_USE plim_status plim_plan_solve(plim_plan_buffer *buffers, si
 /* plim_plan_verify - does this plan keep overlapping lifetimes apart, aligned, under the
  * height? O(n log n); shares no code with the planner.
  * Memory:  @scratch of plim_plan_scratch_bytes(count).
- * Errors:  E_FORMAT  err->detail names the two buffers.
+ * Errors:  E_FORMAT  err->detail names the two buffers that collide, or the one that is high,
+ *                    misaligned or malformed; field says which of its fields.
+ *          E_ARG     scratch too small or not aligned.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_plan_verify(const plim_plan_buffer *buffers,
                                                     size_t count, uint64_t height_bytes,
                                                     void *scratch, size_t scratch_bytes,
                                                     plim_error *err);
 
-/* plim_plan_lower_bound - the most bytes live at one step. */
+/* plim_plan_lower_bound - the most bytes live at one step, or the end of the highest fixed
+ * buffer where that is more. UINT64_MAX when a sum overflows, a lifetime is empty, or
+ * @scratch is not that of plim_plan_scratch_bytes(count). */
 PLIM_API uint64_t plim_plan_lower_bound(const plim_plan_buffer *buffers, size_t count,
                                         void *scratch, size_t scratch_bytes);
 
