@@ -63,6 +63,11 @@ struct plim_provider {
     const plim_provider_ops *ops; /* first, so that a provider is its table and its state */
 };
 
+/* plim_provider_page_bytes, plim_provider_kind, plim_provider_name - facts of the table. */
+PLIM_API size_t plim_provider_page_bytes(const plim_provider *self);
+PLIM_API plim_memory_kind plim_provider_kind(const plim_provider *self);
+PLIM_API const char *plim_provider_name(const plim_provider *self);
+
 /* plim_provider_reserve - address space without memory behind it.
  *
  * Nothing is charged for a reservation. @size_bytes is rounded up to whole pages.
@@ -79,6 +84,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_provider_reserve(plim_provider *self, si
  *
  * Committing a committed range again is an error of the caller (not detected here).
  * Errors:  E_NOMEM   the system refused; err->os_errno says how.
+ *          E_ARG     base or size is not whole pages.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_provider_commit(plim_provider *self, void *base,
                                                         size_t size_bytes, plim_error *err);
@@ -95,7 +101,11 @@ PLIM_API PLIM_MUST_USE plim_status plim_provider_advise(plim_provider *self, voi
                                                         size_t size_bytes, plim_advice advice,
                                                         plim_error *err);
 
-/* plim_provider_resident - bytes of the range that are in DRAM now, whole pages. */
+/* plim_provider_resident - bytes of the range that are in DRAM now, whole pages.
+ *
+ * Anonymous memory is counted as the kernel counts RSS: a page that was only read (the
+ * shared zero page) is not. Shared pages count when they exist, whoever touched them.
+ * Errors:  E_ARG  base or size is not whole pages.  E_IO  the kernel does not say. */
 PLIM_API PLIM_MUST_USE plim_status plim_provider_resident(plim_provider *self, const void *base,
                                                           size_t size_bytes, size_t *out_bytes,
                                                           plim_error *err);
@@ -103,27 +113,71 @@ PLIM_API PLIM_MUST_USE plim_status plim_provider_resident(plim_provider *self, c
 /* plim_provider_mmap - the process's anonymous memory. Static, never fails. */
 PLIM_API plim_provider *plim_provider_mmap(void);
 
+/* A segment of shared pages: a descriptor of fixed size, handed out in up to
+ * PLIM_SEGMENT_MAPS reservations that are alive at once. The object is the caller's; only
+ * open and close change it from outside.
+ *
+ * Commit takes the pages from the system there and then (fallocate), because shared pages
+ * know no later refusal but SIGBUS. Decommit punches holes: MADV_DONTNEED would free
+ * nothing. Reservation k starts at the lowest free offset of the descriptor, so the first
+ * one starts at 0, which is where a reader looks for a published account.
+ */
+#define PLIM_SEGMENT_MAPS 8
+typedef struct plim_segment_provider {
+    plim_provider base;
+    plim_provider_ops table;
+    int fd;
+    uint32_t lock; /* of maps; held for a few instructions */
+    uint64_t size_bytes;
+    const char *path; /* file only; kept until close */
+    uint64_t device, inode;
+    struct {
+        void *base;
+        uint64_t size_bytes, offset_bytes;
+    } maps[PLIM_SEGMENT_MAPS];
+} plim_segment_provider;
+
 /* plim_provider_shm - shared memory (memfd) that can be passed to another process.
  *
- * plim_provider_shm_open makes a provider for one segment of at most @size_bytes;
- * plim_provider_shm_fd lends its descriptor. The object is built in @self, caller's memory.
- * Errors:  E_UNSUPPORTED  no memfd on this kernel.  E_NOMEM  refused by the system.
+ * plim_provider_shm_open makes a provider for one segment of at most @size_bytes (rounded up
+ * to pages); its size is sealed, so that nobody can cut it under a reader.
+ * plim_provider_shm_fd lends its descriptor.
+ * Owns:    builds *@self, caller's memory; close takes it down. @name is borrowed.
+ * Errors:  E_ARG  size 0.  E_UNSUPPORTED  no memfd on this kernel.  E_NOMEM  refused by the
+ *          system.
  */
-typedef struct plim_shm_provider {
-    plim_provider base;
-    int fd;
-    size_t size_bytes;
-    void *mapped;
-} plim_shm_provider;
+typedef plim_segment_provider plim_shm_provider;
 PLIM_API PLIM_MUST_USE plim_status plim_provider_shm_open(plim_shm_provider *self,
                                                           const char *name, size_t size_bytes,
                                                           plim_error *err);
 PLIM_API int plim_provider_shm_fd(const plim_shm_provider *self);
 PLIM_API void plim_provider_shm_close(plim_shm_provider *self);
 
-/* A provider that counts what its upstream is asked for. Plain: read the fields. */
+/* plim_file_provider_open - a segment that others find by its path, such as an account.
+ *
+ * The file is always made anew: O_CREAT | O_EXCL | O_NOFOLLOW, mode 0600, locked (flock) as
+ * long as the provider is open, and removed at close if the path still names it. What lies
+ * at @path already is taken away only when it is plainly a leftover of ours: a regular file
+ * of this user with one link, unlocked, and empty or beginning with "PLIM" or with zeros.
+ * A symlink is never followed. Put it on a tmpfs (XDG_RUNTIME_DIR): elsewhere the
+ * kernel writes changed pages to the disk now and then.
+ * Owns:    builds *@self; keeps @path until close.
+ * Errors:  E_ARG    size 0, no path.
+ *          E_STATE  something that is not our leftover, or is still in use, lies at @path.
+ *          E_IO     the system refused to create it.  E_NOMEM  no room for its size.
+ */
+typedef plim_segment_provider plim_file_provider;
+PLIM_API PLIM_MUST_USE plim_status plim_file_provider_open(plim_file_provider *self,
+                                                           const char *path, size_t size_bytes,
+                                                           plim_error *err);
+PLIM_API void plim_file_provider_close(plim_file_provider *self);
+
+/* A provider that counts what its upstream is asked for. Plain: read the fields (they are
+ * changed atomically). committed_bytes falls with decommit only: a release does not say how
+ * much of its range was committed. Budget and arena decommit before they release. */
 typedef struct plim_recording_provider {
     plim_provider base;
+    plim_provider_ops table; /* the upstream's kind and page under our functions */
     plim_provider *upstream;
     uint64_t reserve_count, commit_count, decommit_count, release_count;
     uint64_t reserved_bytes, committed_bytes, committed_peak_bytes;
@@ -132,9 +186,11 @@ PLIM_API void plim_recording_provider_init(plim_recording_provider *self,
                                            plim_provider *upstream);
 
 /* A provider that refuses call number @fail_at (reserve, commit and advise counted
- * together, from 0), once or from then on. For every-failure tests. */
+ * together, from 0), once or from then on. For every-failure tests. reserve and commit are
+ * refused with E_NOMEM, advise with E_UNSUPPORTED. calls > fail_at: it has refused. */
 typedef struct plim_failing_provider {
     plim_provider base;
+    plim_provider_ops table;
     plim_provider *upstream;
     uint64_t calls, fail_at;
     bool keep_failing;

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* provider_mmap.c - the process's anonymous memory.
+ *
+ *   reserve   mmap PROT_NONE, MAP_NORESERVE: addresses, no memory, nothing charged anywhere
+ *   commit    mprotect read-write: the kernel may refuse here; pages come at first touch
+ *   decommit  MADV_DONTNEED, then mprotect PROT_NONE: the pages go back at once
+ *   resident  /proc/self/pagemap, see below
+ *
+ * Refuses nothing by itself: what the kernel says is passed on with its errno.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "arena/bytes.h"
+#include "plimsoll/provider.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+static plim_status reserve(plim_provider *self, size_t size_bytes, size_t align_bytes, void **out,
+                           plim_error *err)
+{
+    uint64_t span = size_bytes, padded = 0;
+    if (align_bytes > self->ops->page_bytes && !bytes_add(span, align_bytes, &span)) {
+        return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "reserve", .want = size_bytes);
+    }
+    char *at = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "reserve", .want = size_bytes,
+                         .os_errno = errno);
+    }
+    /* mmap's result plus its own length cannot overflow. */
+    (void)bytes_align_up((uintptr_t)at, align_bytes, &padded);
+    size_t head = padded - (uintptr_t)at, tail = span - size_bytes - head;
+    if (head) {
+        munmap(at, head);
+    }
+    if (tail) {
+        munmap(at + head + size_bytes, tail);
+    }
+    *out = at + head;
+    return PLIM_OK;
+}
+
+static plim_status commit(plim_provider *self, void *base, size_t size_bytes, plim_error *err)
+{
+    (void)self;
+    if (mprotect(base, size_bytes, PROT_READ | PROT_WRITE) != 0) {
+        return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "commit", .want = size_bytes,
+                         .os_errno = errno);
+    }
+    return PLIM_OK;
+}
+
+static void decommit(plim_provider *self, void *base, size_t size_bytes)
+{
+    (void)self;
+    /* A process that ran mlockall has its pages refused to MADV_DONTNEED: map anew instead. */
+    if (madvise(base, size_bytes, MADV_DONTNEED) != 0) {
+        (void)mmap(base, size_bytes, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        return;
+    }
+    /* Fails only when the process has too many mappings; the pages are back all the same. */
+    (void)mprotect(base, size_bytes, PROT_NONE);
+}
+
+static void release(plim_provider *self, void *base, size_t size_bytes)
+{
+    (void)self;
+    munmap(base, size_bytes);
+}
+
+/* Writes every page without changing it, also when a sanitizer has marked the range. */
+__attribute__((no_sanitize("address", "thread"))) static void touch(unsigned char *base,
+                                                                    size_t size_bytes, size_t page)
+{
+    for (size_t at = 0; at < size_bytes; at += page) {
+        __atomic_fetch_or(base + at, 0, __ATOMIC_RELAXED);
+    }
+}
+
+static plim_status advise(plim_provider *self, void *base, size_t size_bytes, plim_advice advice,
+                          plim_error *err)
+{
+    if (advice == PLIM_ADVICE_HUGE) {
+        if (madvise(base, size_bytes, MADV_HUGEPAGE) != 0) {
+            return PLIM_FAIL(err, PLIM_E_UNSUPPORTED, .what = "large pages", .want = size_bytes,
+                             .os_errno = errno);
+        }
+        return PLIM_OK;
+    }
+    if (madvise(base, size_bytes, MADV_POPULATE_WRITE) == 0) {
+        return PLIM_OK;
+    }
+    if (errno != EINVAL) {
+        return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "prefault", .want = size_bytes,
+                         .os_errno = errno);
+    }
+    touch(base, size_bytes, self->ops->page_bytes);
+    return PLIM_OK;
+}
+
+/* ---- resident ----
+ *
+ * mincore counts the shared zero page, which a page that was only read is mapped to; the
+ * kernel's RSS does not. A pagemap entry tells them apart: present (63) and mapped by this
+ * process alone (56); no zero page, small or large, is. A page shared with a fork's child
+ * is not mapped alone and is left out until one of the two writes it. Entries are read 512
+ * at a time, no memory is taken. */
+#define ENTRY_COUNTS    ((UINT64_C(1) << 63) | (UINT64_C(1) << 56))
+#define ENTRIES_AT_ONCE 512
+
+static plim_status resident(plim_provider *self, const void *base, size_t size_bytes,
+                            size_t *out_bytes, plim_error *err)
+{
+    size_t page = self->ops->page_bytes, left = size_bytes / page, found = 0;
+    uint64_t entries[ENTRIES_AT_ONCE];
+    off_t at = (off_t)((uintptr_t)base / page * sizeof(entries[0]));
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return PLIM_FAIL(err, PLIM_E_IO, .what = "pagemap", .os_errno = errno);
+    }
+    while (left) {
+        size_t n = left < ENTRIES_AT_ONCE ? left : ENTRIES_AT_ONCE;
+        ssize_t got = pread(fd, entries, n * sizeof(entries[0]), at);
+        if (got < (ssize_t)sizeof(entries[0])) {
+            int error = got < 0 ? errno : 0;
+            close(fd);
+            return PLIM_FAIL(err, PLIM_E_IO, .what = "pagemap", .os_errno = error);
+        }
+        n = (size_t)got / sizeof(entries[0]);
+        for (size_t i = 0; i < n; i++) {
+            found += (entries[i] & ENTRY_COUNTS) == ENTRY_COUNTS;
+        }
+        left -= n;
+        at += (off_t)(n * sizeof(entries[0]));
+    }
+    close(fd);
+    *out_bytes = found * page;
+    return PLIM_OK;
+}
+
+/* The page size is the machine's, so the table is completed once, before anyone sees it. */
+static plim_provider_ops ops = {
+    .struct_size = sizeof(plim_provider_ops),
+    .abi = PLIM_PROVIDER_ABI,
+    .name = "mmap",
+    .kind = PLIM_MEMORY_HOST,
+    .reserve = reserve,
+    .commit = commit,
+    .decommit = decommit,
+    .release = release,
+    .advise = advise,
+    .resident = resident,
+};
+static plim_provider provider = {&ops};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void set_page(void)
+{
+    ops.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+}
+
+plim_provider *plim_provider_mmap(void)
+{
+    pthread_once(&once, set_page);
+    return &provider;
+}
