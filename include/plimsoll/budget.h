@@ -44,6 +44,9 @@ typedef uint32_t plim_owner; /* index of a name in the budget; 0 is "runtime" */
 
 typedef struct plim_budget plim_budget;
 
+#define PLIM_CAP_MAX_BYTES   (UINT64_C(1) << 56) /* so that no sum over an account overflows */
+#define PLIM_OWNER_LIMIT_MAX 4096u
+
 typedef struct plim_budget_opts {
     size_t struct_size;
     uint64_t cap_bytes;   /* the load line; 0: fraction x total_bytes */
@@ -90,6 +93,7 @@ typedef enum plim_seal_policy {
  * Owns:    gives *@out; keeps @home until close.
  * Threads: one; afterwards every call on the budget is safe from any thread.
  * Errors:  E_ARG     neither cap nor fraction with total, or fraction outside (0, 1].
+ *          E_RANGE   cap above PLIM_CAP_MAX_BYTES, or owner_limit above PLIM_OWNER_LIMIT_MAX.
  *          E_BUDGET  the cap is smaller than the account itself.
  *          E_NOMEM   @home refused.
  */
@@ -123,11 +127,15 @@ PLIM_API PLIM_MUST_USE plim_status plim_budget_charge(plim_budget *self, plim_ow
                                                       plim_tag tag, uint64_t bytes,
                                                       plim_error *err);
 
-/* plim_budget_credit - give back what was charged under the same owner and tag. */
+/* plim_budget_credit - give back what was charged under the same owner and tag.
+ *
+ * Giving back more than that is a mistake of the caller: PLIM_CHECKS >= 1 stops there, and
+ * otherwise only what was held is given back, so that the account cannot run below zero. */
 PLIM_API void plim_budget_credit(plim_budget *self, plim_owner owner, plim_tag tag,
                                  uint64_t bytes);
 
-/* plim_budget_move - change the label of charged bytes; the total never moves. */
+/* plim_budget_move - change the label of charged bytes; the total never moves.
+ * @to_owner and @to_tag must be known; it is not growth, so a seal does not refuse it. */
 PLIM_API void plim_budget_move(plim_budget *self, plim_owner from_owner, plim_tag from_tag,
                                plim_owner to_owner, plim_tag to_tag, uint64_t bytes);
 
@@ -138,7 +146,8 @@ PLIM_API void plim_budget_seal(plim_budget *self, plim_seal_policy policy);
  *
  * @rows (may be NULL) receives the first @row_limit cells that ever held a byte, owner by
  * owner. The sum of now_bytes over all rows is used_bytes when nobody charges meanwhile;
- * the sum of at_peak_bytes is peak_bytes.
+ * the sum of at_peak_bytes is peak_bytes, exactly when one thread charges at a time (with
+ * several the breakdown is of a moment close to the peak and may add up to a little less).
  */
 PLIM_API void plim_budget_read(const plim_budget *self, plim_account *out,
                                plim_account_row *rows, size_t row_limit);
@@ -148,8 +157,14 @@ PLIM_API uint64_t plim_budget_used_bytes(const plim_budget *self);
 PLIM_API uint64_t plim_budget_peak_bytes(const plim_budget *self);
 
 /* plim_budget_image - lends the published block and its size, for a report to copy or map.
- * plim_budget_attach checks such a block (magic, version, bounds) and lends it as a
- * read-only budget: only the const calls may be used on it.
+ *
+ * The block begins at the first byte that @home gave at open, holds no pointer and means the
+ * same at any address. With a file provider as home it is the start of that file.
+ *
+ * plim_budget_attach checks such a block as hostile input (magic, version, bounds, names end,
+ * figures under the cap) and lends it as a read-only budget: only the const calls may be
+ * used on it. The checks hold for the bytes as they were: copy the block first when its
+ * writer is not trusted to leave the counts alone.
  * Errors:  E_FORMAT  not an account, or of another version.  E_RANGE  cut short. */
 PLIM_API const void *plim_budget_image(const plim_budget *self, size_t *out_bytes);
 PLIM_API PLIM_MUST_USE plim_status plim_budget_attach(const void *image, size_t image_bytes,
