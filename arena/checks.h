@@ -18,13 +18,18 @@
 #endif
 
 /* Lets a sanitizer see inside memory that the arena manages. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1 /* clang's way of saying it */
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 void __asan_poison_memory_region(void const volatile *address, unsigned long size);
 void __asan_unpoison_memory_region(void const volatile *address, unsigned long size);
-#define PLIM_POISON(address, size) __asan_poison_memory_region((address), (size))
+#define PLIM_POISON(address, size)   __asan_poison_memory_region((address), (size))
 #define PLIM_UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
 #else
-#define PLIM_POISON(address, size) ((void)(address), (void)(size))
+#define PLIM_POISON(address, size)   ((void)(address), (void)(size))
 #define PLIM_UNPOISON(address, size) ((void)(address), (void)(size))
 #endif
 

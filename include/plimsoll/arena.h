@@ -29,6 +29,8 @@ typedef struct plim_arena_opts {
     uint64_t reserve_bytes; /* address space for all regions; 0: 4 x the budget's cap */
     size_t granule_bytes;   /* commit unit, a power of two >= the provider's page; 0: 64 KiB */
     uint32_t region_limit;  /* regions alive at once; 0: 128 */
+    plim_provider *home;    /* of our own tables; NULL: the provider when it gives private host
+                             * memory, else plim_provider_mmap() */
 } plim_arena_opts;
 
 static inline plim_arena_opts plim_arena_opts_default(void)
@@ -53,9 +55,10 @@ typedef struct plim_region_opts {
     uint64_t size_bytes;  /* most the region may ever hold; required */
     size_t align_bytes;   /* of the region's base; 0: 2 MiB when size >= 2 MiB, else a granule */
     size_t block_bytes;   /* pool: size of a block; required there */
-    uint32_t block_limit; /* dynamic: blocks alive at once; 0: 4096 */
+    uint32_t block_limit; /* dynamic: blocks alive at once; 0: 4096; about 44 bytes of table each,
+                           * charged to the owner as tag other when the region is created */
     bool commit_now;      /* commit the whole size at creation (static always does) */
-    bool huge;            /* ask for large pages */
+    bool huge;            /* ask for large pages; commits in steps of 2 MiB */
 } plim_region_opts;
 
 static inline plim_region_opts plim_region_opts_default(void)
@@ -74,9 +77,22 @@ typedef struct plim_region_stats {
     uint64_t size_bytes, committed_bytes, committed_peak_bytes;
     uint64_t used_bytes, used_peak_bytes; /* handed out, rounded up to block alignment */
     uint64_t free_bytes;                  /* size - used */
-    uint64_t largest_free_bytes;          /* largest single block that would be granted now */
-    uint64_t block_count, alloc_count, free_count, refusal_count;
+    uint64_t largest_free_bytes;          /* largest single block that the region has room for */
+    uint64_t table_bytes;                 /* its bookkeeping, charged apart as tag other */
+    bool is_evicted;
+    uint64_t block_count, /* live; dynamic and pool */
+         alloc_count, free_count, refusal_count;
 } plim_region_stats;
+
+typedef struct plim_arena_stats {
+    uint64_t reserve_bytes, free_span_bytes, largest_free_span_bytes; /* address space */
+    uint64_t committed_bytes;     /* of all regions; tables not included */
+    uint64_t table_bytes;         /* our own tables, regions' included */
+    uint64_t sealed_growth_count; /* commits after seal, when the policy is to count them */
+    uint32_t region_count, region_limit;
+    size_t granule_bytes;
+    plim_seal_policy seal;
+} plim_arena_stats;
 
 /* plim_arena_open - reserve the address space once.
  *
@@ -92,7 +108,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_arena_open(plim_budget *budget, plim_pro
 /* plim_arena_close - release everything, regions included. NULL is accepted. */
 PLIM_API void plim_arena_close(plim_arena *self);
 
-/* plim_arena_seal - from now on committing more is refused (E_STATE) or counted. */
+/* plim_arena_seal - from now on committing more is refused (E_STATE) or counted. Blocks that
+ * fit into what is committed are still given. Restoring an evicted region is not growth. */
 PLIM_API void plim_arena_seal(plim_arena *self, plim_seal_policy policy);
 
 PLIM_API plim_budget *plim_arena_budget(plim_arena *self);
@@ -101,6 +118,8 @@ PLIM_API plim_provider *plim_arena_provider(plim_arena *self);
 /* plim_arena_regions - statistics of all live regions; returns how many there are. */
 PLIM_API size_t plim_arena_regions(const plim_arena *self, plim_region_stats *out,
                                    size_t limit);
+
+PLIM_API void plim_arena_read(const plim_arena *self, plim_arena_stats *out);
 
 /* plim_arena_check - every invariant of the arena and its regions; for tests.
  * Errors:  E_STATE  err->what names the broken one. */
@@ -112,8 +131,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_arena_check(const plim_arena *self, plim
  * Errors:  E_ARG     size 0, or a pool without block_bytes.
  *          E_BUDGET  committing what must be committed now crosses the cap.
  *          E_NOMEM   the provider refused.
- *          E_FRAG    the arena's address space has no free span of that size.
- *          E_RANGE   region_limit regions are alive.
+ *          E_FRAG    enough of the arena's address space is free, but not in one span.
+ *          E_RANGE   region_limit regions are alive, or the address space is used up.
  *          E_STATE   sealed.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_region_create(plim_arena *arena, plim_region_kind kind,
@@ -126,17 +145,22 @@ PLIM_API void plim_region_destroy(plim_region *self);
 /* plim_region_alloc - a block of at least @size_bytes, aligned to @align_bytes (0: 64).
  *
  * bump and dynamic: as asked. pool: one block, size must not exceed block_bytes.
- * static: E_STATE (use plim_region_at).
+ * static: E_STATE (use plim_region_at). Fresh memory is zero, reused memory is not cleared.
+ * Alignment is bounded by the region's own (opts.align_bytes), so that the same calls
+ * give the same offsets wherever the region lies.
  * Owns:    gives the block until free, rewind, reset or destroy.
  * Errors:  E_BUDGET, E_NOMEM, E_STATE as for create; E_FRAG enough is free in the
- *          region, but not side by side; E_RANGE the region is full (want, have, limit).
+ *          region, but not side by side (have: the largest piece, limit: all that is
+ *          free); E_RANGE the region is full (want, have, limit), block_limit blocks are
+ *          alive, or more than a pool's block was asked; E_ARG size 0 or a bad alignment.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_region_alloc(plim_region *self, size_t size_bytes,
                                                      size_t align_bytes, void **out,
                                                      plim_error *err);
 
 /* plim_region_free - dynamic and pool only.
- * Errors:  E_ARG  @block was not given by this region, or was freed already. */
+ * Errors:  E_ARG  @block was not given by this region, or was freed already.
+ *          E_STATE  the region is static or bump. */
 PLIM_API PLIM_MUST_USE plim_status plim_region_free(plim_region *self, void *block,
                                                     plim_error *err);
 
@@ -144,7 +168,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_region_free(plim_region *self, void *blo
 PLIM_API size_t plim_region_block_bytes(const plim_region *self, const void *block);
 
 /* plim_region_at - the address of [offset, offset + size) in a static or committed region.
- * Errors:  E_RANGE  outside the region. */
+ * Errors:  E_RANGE  outside the region, or (not static) beyond what is committed.
+ *          E_STATE  evicted. */
 PLIM_API PLIM_MUST_USE plim_status plim_region_at(plim_region *self, uint64_t offset_bytes,
                                                   uint64_t size_bytes, void **out,
                                                   plim_error *err);
@@ -155,7 +180,8 @@ PLIM_API uint64_t plim_region_mark(const plim_region *self);
 PLIM_API PLIM_MUST_USE plim_status plim_region_rewind(plim_region *self, uint64_t mark,
                                                       plim_error *err);
 
-/* plim_region_reset - everything handed out is taken back; memory stays committed. */
+/* plim_region_reset - everything handed out is taken back; memory stays committed. A static
+ * region hands out nothing and is left alone. */
 PLIM_API void plim_region_reset(plim_region *self);
 
 /* plim_region_trim - decommit whole granules beyond the last byte in use; returns bytes. */
@@ -163,7 +189,7 @@ PLIM_API uint64_t plim_region_trim(plim_region *self);
 
 /* plim_region_evict, plim_region_restore - static only: give the pages back while the
  * addresses stay (late weights, row S20), and commit them again, zeroed.
- * Errors:  E_BUDGET, E_NOMEM on restore; E_STATE when already in that state. */
+ * Errors:  E_BUDGET, E_NOMEM on restore; E_STATE when already in that state, or not static. */
 PLIM_API PLIM_MUST_USE plim_status plim_region_evict(plim_region *self, plim_error *err);
 PLIM_API PLIM_MUST_USE plim_status plim_region_restore(plim_region *self, plim_error *err);
 
