@@ -52,8 +52,8 @@ static void sift(const plim_load_item *items, plim_load_policy policy, plim_load
     }
 }
 
-static void sort_steps(const plim_load_item *items, plim_load_policy policy,
-                       plim_load_step *steps, size_t count)
+static void sort_steps(const plim_load_item *items, plim_load_policy policy, plim_load_step *steps,
+                       size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         steps[i] = (plim_load_step){.item = (uint32_t)i};
@@ -88,9 +88,9 @@ static plim_status check_item(const plim_load_item *item, plim_error *err)
         }
     }
     if (parts > item->resident_bytes) {
-        plim_status s = PLIM_FAIL(err, PLIM_E_ARG, .what = "parts by tag exceed the resident bytes",
-                                  .want = parts, .have = item->resident_bytes,
-                                  .limit = item->resident_bytes);
+        plim_status s =
+            PLIM_FAIL(err, PLIM_E_ARG, .what = "parts by tag exceed the resident bytes",
+                      .want = parts, .have = item->resident_bytes, .limit = item->resident_bytes);
         plim_error_detail(err, "%.*s", PLIM_NAME_BYTES - 1, item->name);
         return s;
     }

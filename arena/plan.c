@@ -47,8 +47,7 @@ static plim_status check_buffer(const plim_plan_buffer *b, plim_error *err)
         plim_error_detail(err, "buffer %llu: steps [%lu, %lu), size %llu, align %llu, offset %llu",
                           (unsigned long long)b->id, (unsigned long)b->lower,
                           (unsigned long)b->upper, (unsigned long long)b->size_bytes,
-                          (unsigned long long)b->align_bytes,
-                          (unsigned long long)b->offset_bytes);
+                          (unsigned long long)b->align_bytes, (unsigned long long)b->offset_bytes);
     }
     return s;
 }
@@ -88,8 +87,7 @@ static plim_status check_fixed(const plim_plan_buffer *buffers, size_t count, pl
             if (buffers[j].is_fixed && collide(&buffers[i], &buffers[j])) {
                 plim_status s = plim_error_set(err, PLIM_E_FORMAT, "fixed plan buffers collide",
                                                "offset_bytes", NULL, NULL);
-                plim_error_detail(err, "buffers %llu and %llu",
-                                  (unsigned long long)buffers[j].id,
+                plim_error_detail(err, "buffers %llu and %llu", (unsigned long long)buffers[j].id,
                                   (unsigned long long)buffers[i].id);
                 return s;
             }

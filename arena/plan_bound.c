@@ -32,8 +32,7 @@ static void sift_latest(const plim_plan_buffer *buffers, bool by_end, uint32_t *
     }
 }
 
-static void list_by_time(const plim_plan_buffer *buffers, bool by_end, uint32_t *list,
-                         size_t count)
+static void list_by_time(const plim_plan_buffer *buffers, bool by_end, uint32_t *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         list[i] = (uint32_t)i;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan_strategy.h - what the planner's files share: the contract is in plan.c, strategies beside it. */
+/* plan_strategy.h - what the planner's files share: the contract is in plan.c, strategies beside
+ * it. */
 #ifndef ARENA_PLAN_STRATEGY_H
 #define ARENA_PLAN_STRATEGY_H
 

@@ -83,8 +83,17 @@ PLIM_API PLIM_MUST_USE plim_status plim_tensor_init(plim_tensor *self, void *dat
                                                     uint32_t rank, plim_memory_kind kind,
                                                     plim_error *err);
 
-PLIM_API int64_t plim_tensor_elements(const plim_tensor *self);
-PLIM_API uint64_t plim_tensor_bytes(const plim_tensor *self); /* dense size, whole bytes */
+/* plim_tensor_check - is a tensor that was filled in by hand one that can be? All calls below
+ * check what they are given, so that a hostile rank or stride is an error and nothing else.
+ *
+ * Errors:  as plim_tensor_init; E_RANGE also when the strides reach before data or past 2^62
+ *          bits; E_ARG an unknown memory kind.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_tensor_check(const plim_tensor *self, plim_error *err);
+
+PLIM_API int64_t plim_tensor_elements(const plim_tensor *self); /* -1: it cannot be */
+PLIM_API uint64_t plim_tensor_bytes(const plim_tensor *self);   /* dense size, whole bytes;
+                                                                 * UINT64_MAX: it cannot be */
 PLIM_API void *plim_tensor_data(const plim_tensor *self);     /* data + byte_offset */
 PLIM_API bool plim_tensor_is_contiguous(const plim_tensor *self);
 
