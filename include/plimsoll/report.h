@@ -2,8 +2,14 @@
 /* report.h - where the memory goes: the facts memreport prints.
  *
  * A report is plain data: rows that add up to the kernel's own figure, with the rest called
- * unattributed (even when negative). Each row says how it is known. Text and JSON writers
- * go to a sink of the caller; nothing here prints by itself.
+ * unattributed (even when negative). The figure is what the kernel holds for the process: the
+ * resident pages of its mappings, its page tables, and the page cache of the files that were
+ * named. Each row says how it is known. Text and JSON writers go to a sink of the caller;
+ * nothing here prints by itself.
+ *
+ * Rows of regions are measured page by page: what was charged but never touched shows as
+ * charged, not as resident. A charge without a region (a reserve, a declared framework) has 0
+ * resident bytes here, because its pages, if any, are in the heap or in mapped files.
  */
 #ifndef PLIMSOLL_REPORT_H
 #define PLIMSOLL_REPORT_H
@@ -33,6 +39,7 @@ typedef struct plim_report_row {
     plim_known known;
 } plim_report_row;
 #define PLIM_REPORT_NONE INT64_MIN
+#define PLIM_REPORT_SCHEMA "plimsoll-report/1"
 
 typedef struct plim_report {
     uint32_t pid;
@@ -42,7 +49,7 @@ typedef struct plim_report {
     bool has_cgroup;
     plim_cgroup_memory cgroup;
     uint64_t page_cache_bytes;   /* of the files that were named to gather */
-    int64_t total_now_bytes;     /* the kernel's figure: RSS + page cache of named files */
+    int64_t total_now_bytes;     /* process.rss + page tables + page_cache_bytes */
     size_t row_count;
     plim_report_row rows[PLIM_REPORT_ROWS_MAX]; /* sum(now_bytes) == total_now_bytes */
 } plim_report;
@@ -57,9 +64,17 @@ typedef struct plim_report_text_opts {
     bool si_units;     /* MB instead of MiB */
 } plim_report_text_opts;
 
+static inline plim_report_text_opts plim_report_text_opts_default(void)
+{
+    plim_report_text_opts o = PLIM_ZERO;
+    o.struct_size = sizeof(o);
+    return o;
+}
+
 /* plim_report_gather_self - this process: its arena's regions are measured page by page.
- * @files: paths whose page-cache share belongs to the run (artifacts, episode files).
- * Errors:  E_IO from proc; E_RANGE too many rows. */
+ * @arena: NULL when there is none. @files: paths whose page-cache share belongs to the run
+ * (artifacts, episode files); at most PLIM_REPORT_FILES_MAX, none of them mapped by the process.
+ * Errors:  E_IO from proc; E_RANGE too many rows, regions or files. */
 struct plim_arena;
 PLIM_API PLIM_MUST_USE plim_status plim_report_gather_self(const struct plim_arena *arena,
                                                            const char *const *files,
@@ -67,12 +82,20 @@ PLIM_API PLIM_MUST_USE plim_status plim_report_gather_self(const struct plim_are
                                                            plim_error *err);
 
 /* plim_report_gather_process - another process, from the account that it publishes
- * (@account_path) and from the kernel. No root and no debugger needed for one's own. */
+ * (@account_path, NULL: none) and from the kernel. No root and no debugger needed for one's own.
+ * Its regions cannot be measured from outside: tagged rows hold what was charged, and the
+ * difference to its anonymous pages is unattributed.
+ * Errors:  E_NOT_FOUND no such process or file; E_IO; E_FORMAT not an account. */
 PLIM_API PLIM_MUST_USE plim_status plim_report_gather_process(uint32_t pid,
                                                               const char *account_path,
                                                               plim_report *out,
                                                               plim_error *err);
 
+/* plim_bytes_format - "12.3 MiB", "831 B"; "n/a" for PLIM_UNKNOWN_BYTES. At most 15 bytes. */
+PLIM_API const char *plim_bytes_format(uint64_t bytes, bool si_units, char *buffer,
+                                       size_t buffer_bytes);
+
+/* plim_report_text, plim_report_json - write to @sink. Errors:  E_IO  the sink said stop. */
 PLIM_API PLIM_MUST_USE plim_status plim_report_text(const plim_report *report,
                                                     const plim_report_text_opts *opts,
                                                     plim_report_sink sink, void *context,
@@ -80,7 +103,9 @@ PLIM_API PLIM_MUST_USE plim_status plim_report_text(const plim_report *report,
 PLIM_API PLIM_MUST_USE plim_status plim_report_json(const plim_report *report,
                                                     plim_report_sink sink, void *context,
                                                     plim_error *err);
-/* plim_report_parse - read back what plim_report_json wrote. E_FORMAT names the field. */
+/* plim_report_parse - read back what plim_report_json wrote; keys that it does not know are left
+ * alone, so that a tool may add its own. Errors:  E_FORMAT  field names the key, detail the line;
+ * rows that do not add up to the total are refused too. */
 PLIM_API PLIM_MUST_USE plim_status plim_report_parse(const char *json, size_t json_bytes,
                                                      plim_report *out, plim_error *err);
 
