@@ -422,6 +422,11 @@ uint64_t plim_region_trim(plim_region *self)
 
 /* ---- facts ---- */
 
+plim_arena *plim_region_arena(const plim_region *self)
+{
+    return self->arena;
+}
+
 void *plim_region_base(const plim_region *self)
 {
     return self->base;

@@ -193,6 +193,7 @@ PLIM_API uint64_t plim_region_trim(plim_region *self);
 PLIM_API PLIM_MUST_USE plim_status plim_region_evict(plim_region *self, plim_error *err);
 PLIM_API PLIM_MUST_USE plim_status plim_region_restore(plim_region *self, plim_error *err);
 
+PLIM_API plim_arena *plim_region_arena(const plim_region *self); /* lent */
 PLIM_API void *plim_region_base(const plim_region *self);
 PLIM_API void plim_region_read(const plim_region *self, plim_region_stats *out);
 

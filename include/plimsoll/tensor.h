@@ -130,7 +130,10 @@ PLIM_API PLIM_MUST_USE plim_status plim_tensor_view_for(const plim_tensor *self,
 
 /* plim_tensor_contiguous - the same pointer when @self is dense already, else one copy into
  * a block of @region.
- * plim_tensor_cast - the same pointer when the dtype is already @dtype, else one converted copy.
+ * plim_tensor_cast - the same pointer (and strides) when the dtype is already @dtype, else one
+ * converted, dense copy. Rounds to nearest, ties to even. A float too large for the target
+ * becomes infinity, or NaN in float8_e4m3fn; floats go to integers toward zero; integers too
+ * large become the nearest end; NaN becomes 0. Nothing is converted to float4_e2m1fn.
  * Both add 1 and the bytes written to the process-wide copy counter when they copy.
  * Errors:  E_UNSUPPORTED  no conversion between these dtypes; or not reachable by the CPU.
  *          E_BUDGET, E_NOMEM, E_FRAG from @region.
@@ -143,13 +146,18 @@ PLIM_API PLIM_MUST_USE plim_status plim_tensor_cast(const plim_tensor *self, pli
                                                     plim_error *err);
 
 /* plim_tensor_copy - move elements into an existing tensor of the same shape and dtype;
- * counted like the above. Errors: E_SHAPE, E_UNSUPPORTED. */
+ * counted like the above. The two may not share elements.
+ * Errors:  E_SHAPE  shapes differ.  E_UNSUPPORTED  dtypes differ, either is out of the CPU's
+ *          reach, or @to is a file's memory or repeats an element.  E_ARG  no memory. */
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_copy(const plim_tensor *from, plim_tensor *to,
                                                     plim_error *err);
 PLIM_API uint64_t plim_tensor_copy_count(void);
 PLIM_API uint64_t plim_tensor_copy_bytes(void);
 
-/* An output that is reallocated only when a shape does not fit what it holds. */
+/* An output that is reallocated only when a shape does not fit what it holds.
+ *
+ * @region is dynamic. The new block is taken before the old one goes back, so that a refusal
+ * (the region's own, or a bad shape) changes nothing. plim_output_shape fills in `tensor`. */
 typedef struct plim_output {
     plim_region *region;
     void *block;
@@ -165,20 +173,40 @@ PLIM_API void plim_output_deinit(plim_output *self);
 
 /* DLPack 1.x. The structs are DLPack's own layout, declared in src/tensor/dlpack.h.
  *
- * export  gives a DLManagedTensorVersioned* whose deleter calls @release(@context); the
- *         record is built in a block of @region.
- * import  takes a DLManagedTensorVersioned*: *@out borrows its memory until @managed's
- *         deleter is called, which stays the caller's duty.
- * Errors:  E_UNSUPPORTED  a major version above 1, an unknown device or dtype, lanes != 1.
- *          E_SHAPE        rank above 8.
+ * export  gives a DLManagedTensorVersioned* whose deleter calls @release(@context), which may
+ *         be NULL; the record is built in a block of @region, dynamic (the deleter gives it
+ *         back) or bump (rewinding does). @flags: PLIM_DLPACK_*; memory of a file is
+ *         read-only in any case. The deleter needs the region's lock, as any free does.
+ * import  reads a DLManagedTensorVersioned*: *@out borrows its memory until @managed is
+ *         deleted, which stays the caller's duty, also when the import is refused.
+ *         *@out_flags (may be NULL) holds what the producer says: do not write when
+ *         PLIM_DLPACK_READ_ONLY is set. Strides may be NULL (dense), 0 or negative.
+ * delete  calls the record's deleter where it has one; NULL is accepted. Safe for any major
+ *         version.
+ * Devices: CPU is HOST (SHARED and FILE are exported as CPU), CUDA is DEVICE with its number,
+ *         CUDA host is PINNED, CUDA managed is MANAGED.
+ * Errors:  E_UNSUPPORTED  a major version other than 1, an unknown device or dtype, lanes
+ *                         other than 1, a sub-byte type padded to bytes.
+ *          E_SHAPE        rank above 8 or a negative dimension.
+ *          E_RANGE        sizes, strides or offsets that overflow.
+ *          E_FORMAT       no shape or no data where there must be one.
+ *          export also what @region refuses, and E_ARG for unknown flags.
  */
+#define PLIM_DLPACK_READ_ONLY      1u /* the numbers are DLPack's */
+#define PLIM_DLPACK_IS_COPIED      2u
+#define PLIM_DLPACK_SUBBYTE_PADDED 4u /* refused by import, never exported */
+#define PLIM_DLPACK_FLAGS          (PLIM_DLPACK_READ_ONLY | PLIM_DLPACK_IS_COPIED)
+
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_to_dlpack(const plim_tensor *self,
-                                                         plim_region *region,
+                                                         plim_region *region, uint64_t flags,
                                                          void (*release)(void *context),
                                                          void *context, void **out_managed,
                                                          plim_error *err);
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_from_dlpack(const void *managed,
-                                                           plim_tensor *out, plim_error *err);
+                                                           plim_tensor *out,
+                                                           uint64_t *out_flags,
+                                                           plim_error *err);
+PLIM_API void plim_dlpack_delete(void *managed);
 
 #ifdef __cplusplus
 }

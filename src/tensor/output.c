@@ -12,8 +12,7 @@
 
 plim_memory_kind plim_region_memory(const plim_region *region)
 {
-    (void)region;
-    return PLIM_MEMORY_HOST;
+    return plim_provider_kind(plim_arena_provider(plim_region_arena(region)));
 }
 
 void plim_output_init(plim_output *self, plim_region *region)
