@@ -6,7 +6,7 @@
  *   infer        check the profile, run, account
  *   release      give back a reference; the last one returns every byte
  *   thermal      the last known temperatures, or "unknown" with an age
- *   label        name what a thread is doing, for log and account
+ *   label        name what a thread is doing, for its log lines
  */
 #ifndef PLIMSOLL_RUNTIME_H
 #define PLIMSOLL_RUNTIME_H
@@ -46,7 +46,14 @@ typedef struct plim_runtime_opts {
     plim_log_sink log_sink;        /* NULL: no log */
     void *log_context;
     const char *account_path;      /* publish the account in this file; NULL: do not */
+    const char *sysroot;           /* a folder with a captured proc and sys; NULL: this machine */
 } plim_runtime_opts;
+
+/* Engines alive at once in one runtime. */
+#define PLIM_ENGINES_MAX 64
+/* Charged as load-window while an engine streams in: more than the loader ever holds beyond
+ * the payload (its state, its threads' stacks, 4 MiB of page cache on the buffered path). */
+#define PLIM_LOAD_WINDOW_BYTES (8u << 20)
 
 static inline plim_runtime_opts plim_runtime_opts_default(void)
 {
@@ -76,7 +83,9 @@ PLIM_API const plim_host *plim_runtime_host(const plim_runtime *self);
 
 /* plim_runtime_log - write a line, if @level is on. Formatting and its arguments' cost are
  * paid only then: use the macro. @format follows printf and must give a JSON fragment
- * without braces, such as "\"engine\":\"%s\"". */
+ * without braces, such as "\"engine\":\"%s\"". Strings are escaped as they go in; a fragment
+ * that is too long or not JSON is kept as text, so that every line is a JSON object.
+ * Fields of every line: ts (monotonic ns), wall (ns since 1970), level, event, label, thread. */
 PLIM_API bool plim_runtime_log_is_on(const plim_runtime *self, plim_log_level level);
 PLIM_API void plim_runtime_log(plim_runtime *self, plim_log_level level, const char *event,
                                const char *format, ...)
@@ -91,7 +100,8 @@ PLIM_API void plim_runtime_log(plim_runtime *self, plim_log_level level, const c
         }                                                                                    \
     } while (0)
 
-/* plim_runtime_seal - no growth, no compile from here on, as configured. */
+/* plim_runtime_seal - no growth, no compile from here on, as configured. Sharing an engine that
+ * is loaded, evicting and restoring stay allowed. Errors: E_STATE  sealed already. */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_seal(plim_runtime *self, plim_error *err);
 
 typedef struct plim_engine_spec {
@@ -105,8 +115,9 @@ typedef struct plim_engine_spec {
     const char *scratch_group; /* engines of one group never run at the same time and share
                                 * activation scratch; NULL: its own */
     uint64_t activation_limit_bytes; /* 0: what the card or a recorded plan says, else 1/4 cap */
-    bool late;            /* open the session, leave the weights for plim_engine_restore */
-    const char *trace_path; /* recorded plan of the activations; NULL: beside the artifact */
+    bool late;            /* open the session, leave the weights for plim_engine_restore; the
+                           * load itself needs the same room as any other */
+    const char *trace_path; /* recorded plan of the activations; NULL: <path>.plan.csv */
     bool record_trace;    /* write it after the second run, so that the next start is planned */
     plim_load_opts load;
 } plim_engine_spec;
@@ -131,11 +142,15 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, cons
 /* plim_runtime_deserialize - verb 2.
  *
  * Opens the head, holds the card against the host, charges the payload, streams it in,
- * opens the session. An artifact that is loaded already (same file identity) is shared:
- * the reference count goes up and nothing is read, also when threads race for it.
+ * opens the session. An artifact that is loaded already (same real path, device, inode, and
+ * size and time of change or else payload root) is shared: the reference count goes up and
+ * nothing of the body is read, also when threads race for it. Options that would change a
+ * loaded engine do not apply; the log says which.
  * Owns:    gives a reference in *@out; plim_engine_release gives it back.
  * Errors:  E_MISMATCH before a byte of the body is read; E_BUDGET before it too;
  *          E_NOT_FOUND unknown or absent backend (never another one instead);
+ *          E_STATE  sealed, or another artifact is loaded under this name;
+ *          E_RANGE  PLIM_ENGINES_MAX engines are alive;
  *          everything from plim_engine_load; after any failure the account is where it was.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_deserialize(plim_runtime *self,
@@ -156,7 +171,9 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_infer(plim_engine *self,
                                                      plim_error *err);
 
 /* plim_engine_release - verb 4. The last reference returns every byte.
- * Errors:  E_STATE  released more often than acquired (nothing happens). */
+ * Errors:  E_STATE  released more often than acquired (nothing happens). A handle that was
+ *          released is told from a new engine until its place in the table is used again,
+ *          which happens to the longest released one. */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_release(plim_engine *self, plim_error *err);
 
 /* plim_engine_evict, plim_engine_restore - drop the weights' pages and stream them back to the
@@ -186,9 +203,14 @@ typedef struct plim_engine_stats {
     uint64_t payload_bytes;
     plim_load_stats load;
     uint64_t run_count, run_ns_total, run_ns_max;
-    uint64_t activation_peak_bytes, session_bytes;
+    uint64_t activation_peak_bytes; /* most committed for activations, by it or by its group */
+    uint64_t session_bytes;
     bool trace_is_planned;          /* activations come from planned offsets */
-    uint64_t trace_planned_bytes, trace_miss_count;
+    uint64_t trace_planned_bytes, trace_miss_count; /* misses: requests that the plan should have
+                                                     * served, and a dynamic region did */
+    uint64_t trace_hit_count;
+    uint64_t trace_refused_count;       /* plan files that did not belong to this engine */
+    uint64_t activation_live_peak_bytes; /* most bytes of a run alive at once */
 } plim_engine_stats;
 PLIM_API void plim_engine_read(const plim_engine *self, plim_engine_stats *out);
 PLIM_API const plim_card *plim_engine_get_card(const plim_engine *self);

@@ -65,22 +65,22 @@ static uint64_t clock_ns(clockid_t clock)
 }
 
 /* The fragment as it is when it is sound, else its text as a string that is. */
-static void add_fragment(plim_text *line, const plim_text *fragment)
+static void add_fragment(plim_line *line, const plim_line *fragment)
 {
     bool is_sound =
         !fragment->is_cut && plim_json_members_are_valid(fragment->buffer, fragment->used_bytes);
     if (is_sound) {
-        plim_text_raw(line, fragment->used_bytes ? "," : "", fragment->used_bytes ? 1 : 0);
-        plim_text_raw(line, fragment->buffer, fragment->used_bytes);
+        plim_line_raw(line, fragment->used_bytes ? "," : "", fragment->used_bytes ? 1 : 0);
+        plim_line_raw(line, fragment->buffer, fragment->used_bytes);
         return;
     }
     char text[FRAGMENT_BYTES / 2];
-    plim_text cut;
-    plim_text_init(&cut, text, sizeof(text));
-    plim_text_escaped(&cut, fragment->buffer, fragment->used_bytes);
-    plim_text_raw(line, ",\"cut\":true,\"text\":\"", 20);
-    plim_text_raw(line, cut.buffer, cut.used_bytes);
-    plim_text_raw(line, "\"", 1);
+    plim_line cut;
+    plim_line_init(&cut, text, sizeof(text));
+    plim_line_escaped(&cut, fragment->buffer, fragment->used_bytes);
+    plim_line_raw(line, ",\"cut\":true,\"text\":\"", 20);
+    plim_line_raw(line, cut.buffer, cut.used_bytes);
+    plim_line_raw(line, "\"", 1);
 }
 
 void plim_log_write(plim_log *self, plim_log_level level, const char *event, const char *format,
@@ -90,32 +90,32 @@ void plim_log_write(plim_log *self, plim_log_level level, const char *event, con
         return;
     }
     char members[FRAGMENT_BYTES], buffer[PLIM_LOG_LINE_BYTES];
-    plim_text fragment, line;
-    plim_text_init(&fragment, members, sizeof(members));
+    plim_line fragment, line;
+    plim_line_init(&fragment, members, sizeof(members));
     if (format) {
-        plim_text_format(&fragment, format, args);
+        plim_line_format(&fragment, format, args);
     }
     if (!thread_number) {
         thread_number = syscall(SYS_gettid);
     }
     char name[EVENT_BYTES * 2], label[PLIM_LABEL_BYTES * 6];
-    plim_text event_text, label_text;
-    plim_text_init(&event_text, name, sizeof(name));
-    plim_text_escaped(&event_text, event ? event : "", event ? strnlen(event, EVENT_BYTES) : 0);
-    plim_text_init(&label_text, label, sizeof(label));
-    plim_text_escaped(&label_text, thread_label, strlen(thread_label));
+    plim_line event_text, label_text;
+    plim_line_init(&event_text, name, sizeof(name));
+    plim_line_escaped(&event_text, event ? event : "", event ? strnlen(event, EVENT_BYTES) : 0);
+    plim_line_init(&label_text, label, sizeof(label));
+    plim_line_escaped(&label_text, thread_label, strlen(thread_label));
 
-    plim_text_init(&line, buffer, sizeof(buffer));
+    plim_line_init(&line, buffer, sizeof(buffer));
     pthread_mutex_lock(&self->lock);
-    plim_text_say(&line, "{\"ts\":%llu,\"wall\":%llu,\"level\":\"%s\",\"event\":\"",
+    plim_line_say(&line, "{\"ts\":%llu,\"wall\":%llu,\"level\":\"%s\",\"event\":\"",
                   (unsigned long long)clock_ns(CLOCK_MONOTONIC),
                   (unsigned long long)clock_ns(CLOCK_REALTIME), plim_log_level_name(level));
-    plim_text_raw(&line, name, event_text.used_bytes);
-    plim_text_raw(&line, "\",\"label\":\"", 11);
-    plim_text_raw(&line, label, label_text.used_bytes);
-    plim_text_say(&line, "\",\"thread\":%ld", thread_number);
+    plim_line_raw(&line, name, event_text.used_bytes);
+    plim_line_raw(&line, "\",\"label\":\"", 11);
+    plim_line_raw(&line, label, label_text.used_bytes);
+    plim_line_say(&line, "\",\"thread\":%ld", thread_number);
     add_fragment(&line, &fragment);
-    plim_text_raw(&line, "}", 1);
+    plim_line_raw(&line, "}", 1);
     self->line_count++;
     self->sink(self->context, level, line.buffer, line.used_bytes);
     pthread_mutex_unlock(&self->lock);

@@ -31,21 +31,21 @@ void plim_label_set(const char *label);
 const char *plim_label_get(void);
 
 /* Text that is built up in a fixed buffer: what does not fit sets is_cut and is left out. */
-typedef struct plim_text {
+typedef struct plim_line {
     char *buffer;
     size_t room_bytes, used_bytes; /* used never reaches room: the NUL has its place */
     bool is_cut;
-} plim_text;
+} plim_line;
 
-void plim_text_init(plim_text *self, char *buffer, size_t room_bytes);
-void plim_text_raw(plim_text *self, const char *bytes, size_t count);
+void plim_line_init(plim_line *self, char *buffer, size_t room_bytes);
+void plim_line_raw(plim_line *self, const char *bytes, size_t count);
 /* As the inside of a JSON string: quotes, backslashes and controls are escaped, and bytes
  * that are not UTF-8 become \u00XX. A character is written whole or not at all. */
-void plim_text_escaped(plim_text *self, const char *bytes, size_t count);
+void plim_line_escaped(plim_line *self, const char *bytes, size_t count);
 /* printf for the conversions c d i u x X o e f g s p and %%; a string argument is escaped.
  * Any other conversion ends the text and sets is_cut. */
-void plim_text_format(plim_text *self, const char *format, va_list args);
-void plim_text_say(plim_text *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void plim_line_format(plim_line *self, const char *format, va_list args);
+void plim_line_say(plim_line *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Is @text a list of JSON members, "\"a\":1,\"b\":[true,null]"? Empty is. Depth at most 16. */
 bool plim_json_members_are_valid(const char *text, size_t bytes);

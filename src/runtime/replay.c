@@ -73,7 +73,7 @@ bool plim_replay_alloc(plim_replay *self, uint64_t size_bytes, uint64_t align_by
         return false;
     }
     uint32_t k = self->cursor++;
-    const replay_buffer *b = &self->buffers[k];
+    replay_buffer *b = &self->buffers[k];
     self->late_count += self->pending[k];
     if (b->size_bytes == 0) {
         return false;
@@ -83,19 +83,21 @@ bool plim_replay_alloc(plim_replay *self, uint64_t size_bytes, uint64_t align_by
         return false;
     }
     *plim_address_map_at(&self->live, b->offset_bytes, false) = k;
+    self->buffers[k].served_bytes = size_bytes;
     self->live_count++;
     self->hit_count++;
     *out_offset = b->offset_bytes;
     return true;
 }
 
-bool plim_replay_free(plim_replay *self, uint64_t offset_bytes)
+bool plim_replay_free(plim_replay *self, uint64_t offset_bytes, uint64_t *out_bytes)
 {
     uint32_t *at = plim_address_map_at(&self->live, offset_bytes, false);
     if (!at || *at == PLIM_TRACE_NONE) {
         return false;
     }
     uint32_t upper = self->buffers[*at].upper;
+    *out_bytes = self->buffers[*at].served_bytes;
     *at = PLIM_TRACE_NONE;
     self->live_count--;
     if (upper < self->cursor) {

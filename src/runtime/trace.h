@@ -96,6 +96,7 @@ typedef struct plim_replay {
     uint32_t request_count;
     struct plim_replay_buffer {
         uint64_t offset_bytes, size_bytes; /* size 0: outlives the run, so not planned */
+        uint64_t served_bytes;             /* what the live block was asked for */
         uint32_t align_bytes, upper;
     } * buffers;           /* request_count */
     uint32_t *expected;    /* planned buffers that must be free before request k */
@@ -118,6 +119,6 @@ void plim_replay_begin(plim_replay *self, bool on);
 bool plim_replay_alloc(plim_replay *self, uint64_t size_bytes, uint64_t align_bytes,
                        uint64_t *out_offset);
 /* False: no planned block lives at @offset_bytes. */
-bool plim_replay_free(plim_replay *self, uint64_t offset_bytes);
+bool plim_replay_free(plim_replay *self, uint64_t offset_bytes, uint64_t *out_bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_text.c - text inside JSON, in a fixed buffer, without a heap.
+/* json_line.c - text inside JSON, in a fixed buffer, without a heap.
  *
  * Decides how arguments become JSON text. Refuses nothing: what does not fit is left out and
  * remembered as cut. Invariants: the buffer is terminated after every call; a character or
@@ -11,13 +11,13 @@
 
 #include "src/runtime/log.h"
 
-void plim_text_init(plim_text *self, char *buffer, size_t room_bytes)
+void plim_line_init(plim_line *self, char *buffer, size_t room_bytes)
 {
-    *self = (plim_text){.buffer = buffer, .room_bytes = room_bytes};
+    *self = (plim_line){.buffer = buffer, .room_bytes = room_bytes};
     buffer[0] = 0;
 }
 
-void plim_text_raw(plim_text *self, const char *bytes, size_t count)
+void plim_line_raw(plim_line *self, const char *bytes, size_t count)
 {
     if (self->is_cut || count >= self->room_bytes - self->used_bytes) {
         self->is_cut = true;
@@ -56,7 +56,7 @@ static size_t utf8_length(const unsigned char *s, size_t count)
     return 0;
 }
 
-void plim_text_escaped(plim_text *self, const char *bytes, size_t count)
+void plim_line_escaped(plim_line *self, const char *bytes, size_t count)
 {
     const unsigned char *s = (const unsigned char *)bytes;
     for (size_t i = 0; i < count && !self->is_cut;) {
@@ -65,16 +65,16 @@ void plim_text_escaped(plim_text *self, const char *bytes, size_t count)
         if (s[i] == '"' || s[i] == '\\') {
             escape[0] = '\\';
             escape[1] = (char)s[i];
-            plim_text_raw(self, escape, 2);
+            plim_line_raw(self, escape, 2);
         } else if (s[i] == '\n') {
-            plim_text_raw(self, "\\n", 2);
+            plim_line_raw(self, "\\n", 2);
         } else if (s[i] == '\t') {
-            plim_text_raw(self, "\\t", 2);
+            plim_line_raw(self, "\\t", 2);
         } else if (length == 0 || s[i] < 0x20 || s[i] == 0x7f) {
             snprintf(escape, sizeof(escape), "\\u%04x", s[i]);
-            plim_text_raw(self, escape, 6);
+            plim_line_raw(self, escape, 6);
         } else {
-            plim_text_raw(self, bytes + i, length);
+            plim_line_raw(self, bytes + i, length);
         }
         i += length ? length : 1;
     }
@@ -157,7 +157,7 @@ static int convert(const conversion *c, char *out, size_t room, const int *star,
 }
 #pragma GCC diagnostic pop
 
-static void format_string(plim_text *self, const conversion *c, const int *star, arguments *args)
+static void format_string(plim_line *self, const conversion *c, const int *star, arguments *args)
 {
     const char *text = va_arg(args->list, const char *);
     if (!text) {
@@ -165,10 +165,10 @@ static void format_string(plim_text *self, const conversion *c, const int *star,
     }
     int limit = c->precision >= 0 ? c->precision : star[c->stars - 1];
     size_t count = c->has_precision && limit >= 0 ? strnlen(text, (size_t)limit) : strlen(text);
-    plim_text_escaped(self, text, count);
+    plim_line_escaped(self, text, count);
 }
 
-static void format_one(plim_text *self, const conversion *c, arguments *args)
+static void format_one(plim_line *self, const conversion *c, arguments *args)
 {
     int star[2] = {0, 0};
     for (int i = 0; i < c->stars; i++) {
@@ -183,25 +183,25 @@ static void format_one(plim_text *self, const conversion *c, arguments *args)
     if (n < 0 || (size_t)n >= sizeof(out)) {
         self->is_cut = true;
     } else if (c->letter == 'c') {
-        plim_text_escaped(self, out, (size_t)n);
+        plim_line_escaped(self, out, (size_t)n);
     } else {
-        plim_text_raw(self, out, (size_t)n);
+        plim_line_raw(self, out, (size_t)n);
     }
 }
 
-void plim_text_format(plim_text *self, const char *format, va_list list)
+void plim_line_format(plim_line *self, const char *format, va_list list)
 {
     arguments args;
     va_copy(args.list, list);
     while (*format && !self->is_cut) {
         size_t plain = strcspn(format, "%");
         if (plain) {
-            plim_text_raw(self, format, plain);
+            plim_line_raw(self, format, plain);
             format += plain;
             continue;
         }
         if (format[1] == '%') {
-            plim_text_raw(self, "%", 1);
+            plim_line_raw(self, "%", 1);
             format += 2;
             continue;
         }
@@ -216,11 +216,11 @@ void plim_text_format(plim_text *self, const char *format, va_list list)
     va_end(args.list);
 }
 
-void plim_text_say(plim_text *self, const char *format, ...)
+void plim_line_say(plim_line *self, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    plim_text_format(self, format, args);
+    plim_line_format(self, format, args);
     va_end(args);
 }
 

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runtime.c - the runtime itself: budget, arena, log; compile, seal, thermal, label.
+ *
+ * Decides what exists before the first engine. The object lies in the first pages it maps,
+ * because the account's own file must be there before the budget; the pages are charged as
+ * soon as there is an account. The system's reserve and the declared framework bytes are
+ * charged at once, so that they are never given to an engine. Refuses what does not fit, and
+ * compile once sealed.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "arena/bytes.h"
+#include "arena/opts.h"
+#include "src/runtime/state.h"
+
+#define OWNER_LIMIT        128u
+#define REGION_LIMIT       320u /* 5 an engine at most, all engines at once */
+#define ADDRESS_FACTOR     16u  /* address space for each byte of cap: it costs nothing */
+#define ACCOUNT_BASE_BYTES (64u << 10)
+#define ACCOUNT_OWNER_ROOM 1024u /* more than an owner's name and cells take */
+
+uint64_t plim_runtime_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void plim_runtime_log_error(plim_runtime *self, plim_log_level level, const char *event,
+                            const char *name, const plim_error *err)
+{
+    PLIM_LOG(self, level, event,
+             "\"engine\":\"%s\",\"status\":\"%s\",\"what\":\"%s\",\"field\":\"%s\","
+             "\"wanted\":\"%s\",\"found\":\"%s\",\"want\":%" PRIu64 ",\"have\":%" PRIu64
+             ",\"limit\":%" PRIu64 ",\"detail\":\"%s\"",
+             name, plim_status_name(err->status), err->what ? err->what : "", err->field,
+             err->wanted, err->found, err->want, err->have, err->limit, err->detail);
+}
+
+/* ---- regions ---- */
+
+plim_status plim_runtime_region(plim_runtime *self, plim_region_kind kind,
+                                const plim_region_opts *opts, plim_region **out, plim_error *err)
+{
+    pthread_mutex_lock(&self->arena_lock);
+    plim_status status = plim_region_create(self->arena, kind, opts, out, err);
+    pthread_mutex_unlock(&self->arena_lock);
+    return status;
+}
+
+void plim_runtime_drop(plim_runtime *self, plim_region **region)
+{
+    if (*region) {
+        pthread_mutex_lock(&self->arena_lock);
+        plim_region_destroy(*region);
+        pthread_mutex_unlock(&self->arena_lock);
+        *region = NULL;
+    }
+}
+
+/* ---- open ---- */
+
+/* Options of any age, with nested ones and zeros made explicit. */
+static plim_status take_opts(const plim_runtime_opts *given, plim_runtime_opts *out,
+                             plim_error *err)
+{
+    plim_runtime_opts defaults = plim_runtime_opts_default();
+    if (!opts_take(out, sizeof(*out), given ? given : &defaults)) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime options: struct_size was never set");
+    }
+    if (out->seal > PLIM_SEAL_REFUSE || out->log_level > PLIM_LOG_OFF) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime options: seal or log level");
+    }
+    out->budget.struct_size = sizeof(out->budget);
+    out->budget.owner_limit = out->budget.owner_limit ? out->budget.owner_limit : OWNER_LIMIT;
+    out->provider = out->provider ? out->provider : plim_provider_mmap();
+    out->seal = out->seal == PLIM_SEAL_OPEN ? PLIM_SEAL_REFUSE : out->seal;
+    out->sysroot = out->sysroot ? out->sysroot : "";
+    return PLIM_OK;
+}
+
+static void init_object(plim_runtime *self, const plim_runtime_opts *o)
+{
+    self->provider = o->provider;
+    self->seal_policy = o->seal;
+    plim_log_init(&self->log, o->log_level, o->log_sink, o->log_context);
+    plim_thermal_init(&self->thermal, o->sysroot);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_mutex_init(&self->arena_lock, NULL);
+    pthread_cond_init(&self->changed, NULL);
+    for (size_t i = 0; i < PLIM_ENGINES_MAX; i++) {
+        self->engines[i].runtime = self;
+        plim_scratch_init(&self->engines[i].own);
+    }
+    for (size_t i = 0; i < PLIM_GROUPS_MAX; i++) {
+        plim_scratch_init(&self->groups[i]);
+    }
+}
+
+static void deinit_object(plim_runtime *self)
+{
+    for (size_t i = 0; i < PLIM_ENGINES_MAX; i++) {
+        plim_scratch_deinit(&self->engines[i].own);
+    }
+    for (size_t i = 0; i < PLIM_GROUPS_MAX; i++) {
+        plim_scratch_deinit(&self->groups[i]);
+    }
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->arena_lock);
+    pthread_mutex_destroy(&self->lock);
+    plim_thermal_deinit(&self->thermal);
+    plim_log_deinit(&self->log);
+}
+
+static plim_status map_object(const plim_runtime_opts *o, plim_runtime **out, plim_error *err)
+{
+    plim_provider *provider =
+        plim_provider_kind(o->provider) == PLIM_MEMORY_HOST ? o->provider : plim_provider_mmap();
+    uint64_t bytes;
+    void *base = NULL;
+    if (!bytes_align_up(sizeof(plim_runtime), plim_provider_page_bytes(provider), &bytes)) {
+        return PLIM_FAIL(err, PLIM_E_RANGE, .what = "runtime");
+    }
+    PLIM_TRY(plim_provider_reserve(provider, bytes, 0, &base, err));
+    plim_status status = plim_provider_commit(provider, base, bytes, err);
+    if (status != PLIM_OK) {
+        plim_provider_release(provider, base, bytes);
+        return status;
+    }
+    *out = base;
+    (*out)->own_provider = provider;
+    (*out)->own_bytes = bytes;
+    return PLIM_OK;
+}
+
+static void unmap_object(plim_runtime *self)
+{
+    plim_provider *provider = self->own_provider;
+    uint64_t bytes = self->own_bytes;
+    plim_provider_decommit(provider, self, bytes);
+    plim_provider_release(provider, self, bytes);
+}
+
+static plim_status find_host(plim_runtime *self, const plim_runtime_opts *o, plim_error *err)
+{
+    if (o->host) {
+        self->host = *o->host;
+        return PLIM_OK;
+    }
+    return plim_host_detect(o->sysroot, &self->host, err);
+}
+
+static plim_status open_budget(plim_runtime *self, plim_runtime_opts *o, plim_error *err)
+{
+    plim_provider *home = self->own_provider;
+    if (o->budget.cap_bytes == 0 && o->budget.total_bytes == 0) {
+        o->budget.total_bytes = self->host.memory_bytes;
+    }
+    if (o->account_path) {
+        uint64_t bytes;
+        if (!bytes_mul(o->budget.owner_limit, ACCOUNT_OWNER_ROOM, &bytes) ||
+            !bytes_add(bytes, ACCOUNT_BASE_BYTES, &bytes)) {
+            return PLIM_FAIL(err, PLIM_E_RANGE, .what = "account file");
+        }
+        PLIM_TRY(plim_file_provider_open(&self->account_file, o->account_path, bytes, err));
+        self->has_account_file = true;
+        home = &self->account_file.base;
+    }
+    return plim_budget_open(home, &o->budget, &self->budget, err);
+}
+
+static plim_status charge_as(plim_runtime *self, const char *owner, plim_tag tag, uint64_t bytes,
+                             plim_fixed_charge *out, plim_error *err)
+{
+    if (bytes == 0) {
+        return PLIM_OK;
+    }
+    PLIM_TRY(plim_budget_owner(self->budget, owner, &out->owner, err));
+    PLIM_TRY(plim_budget_charge(self->budget, out->owner, tag, bytes, err));
+    out->tag = tag;
+    out->bytes = bytes;
+    return PLIM_OK;
+}
+
+static void credit_back(plim_runtime *self, plim_fixed_charge *charge)
+{
+    plim_budget_credit(self->budget, charge->owner, charge->tag, charge->bytes);
+    charge->bytes = 0;
+}
+
+static plim_status charge_fixed(plim_runtime *self, const plim_runtime_opts *o, plim_error *err)
+{
+    PLIM_TRY(charge_as(self, "runtime", PLIM_TAG_OTHER, self->own_bytes, &self->fixed[0], err));
+    PLIM_TRY(charge_as(self, "reserve", PLIM_TAG_OTHER, o->reserve_bytes, &self->fixed[1], err));
+    return charge_as(self, "framework", PLIM_TAG_FRAMEWORK, o->framework_bytes, &self->fixed[2],
+                     err);
+}
+
+static plim_status open_arena(plim_runtime *self, plim_error *err)
+{
+    plim_arena_opts a = plim_arena_opts_default();
+    a.region_limit = REGION_LIMIT;
+    if (!bytes_mul(plim_budget_cap_bytes(self->budget), ADDRESS_FACTOR, &a.reserve_bytes)) {
+        a.reserve_bytes = 0;
+    }
+    plim_status status = plim_arena_open(self->budget, self->provider, &a, &self->arena, err);
+    if (status == PLIM_E_NOMEM) { /* address space may be limited: ask for the arena's default */
+        a.reserve_bytes = 0;
+        status = plim_arena_open(self->budget, self->provider, &a, &self->arena, err);
+    }
+    return status;
+}
+
+static void log_configuration(plim_runtime *self, const plim_runtime_opts *o)
+{
+    static const char *const policies[] = {"open", "count", "refuse"};
+    PLIM_LOG(self, PLIM_LOG_INFO, "runtime_open",
+             "\"version\":\"%s\",\"cap_bytes\":%" PRIu64 ",\"reserve_bytes\":%" PRIu64
+             ",\"framework_bytes\":%" PRIu64 ",\"owner_limit\":%" PRIu32
+             ",\"provider\":\"%s\",\"seal\":\"%s\",\"log_level\":\"%s\",\"account_path\":\"%s\","
+             "\"sysroot\":\"%s\",\"board\":\"%s\",\"arch\":\"%s\",\"sm\":%" PRIu32
+             ",\"multiprocessors\":%" PRIu32 ",\"memory_bytes\":%" PRIu64
+             ",\"jetpack\":\"%s\",\"l4t\":\"%s\",\"tensorrt\":\"%s\"",
+             plim_version(), plim_budget_cap_bytes(self->budget), o->reserve_bytes,
+             o->framework_bytes, o->budget.owner_limit, plim_provider_name(self->provider),
+             policies[o->seal], plim_log_level_name(self->log.level),
+             o->account_path ? o->account_path : "", o->sysroot, self->host.board, self->host.arch,
+             self->host.sm, self->host.multiprocessors, self->host.memory_bytes, self->host.jetpack,
+             self->host.l4t, self->host.tensorrt);
+}
+
+plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out, plim_error *err)
+{
+    plim_runtime_opts o;
+    plim_runtime *self = NULL;
+    if (!out) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime: out");
+    }
+    *out = NULL;
+    PLIM_TRY(take_opts(opts, &o, err));
+    PLIM_TRY(map_object(&o, &self, err));
+    init_object(self, &o);
+    plim_status status = find_host(self, &o, err);
+    if (status == PLIM_OK) {
+        status = open_budget(self, &o, err);
+    }
+    if (status == PLIM_OK) {
+        status = charge_fixed(self, &o, err);
+    }
+    if (status == PLIM_OK) {
+        status = open_arena(self, err);
+    }
+    if (status != PLIM_OK) {
+        plim_runtime_close(self);
+        return status;
+    }
+    log_configuration(self, &o);
+    *out = self;
+    return PLIM_OK;
+}
+
+/* ---- close ---- */
+
+void plim_runtime_close(plim_runtime *self)
+{
+    if (!self) {
+        return;
+    }
+    for (size_t i = 0; i < PLIM_ENGINES_MAX; i++) {
+        if (self->engines[i].state != PLIM_ENGINE_FREE) {
+            plim_engine_teardown(&self->engines[i]);
+        }
+    }
+    plim_arena_close(self->arena);
+    for (size_t i = 0; i < sizeof(self->fixed) / sizeof(self->fixed[0]) && self->budget; i++) {
+        credit_back(self, &self->fixed[i]);
+    }
+    plim_budget_close(self->budget);
+    if (self->has_account_file) {
+        plim_file_provider_close(&self->account_file);
+    }
+    PLIM_LOG(self, PLIM_LOG_INFO, "runtime_close", "\"build_count\":%" PRIu64, self->build_count);
+    deinit_object(self);
+    unmap_object(self);
+}
+
+/* ---- accessors and the small verbs ---- */
+
+plim_budget *plim_runtime_budget(plim_runtime *self)
+{
+    return self->budget;
+}
+
+plim_arena *plim_runtime_arena(plim_runtime *self)
+{
+    return self->arena;
+}
+
+const plim_host *plim_runtime_host(const plim_runtime *self)
+{
+    return &self->host;
+}
+
+bool plim_runtime_log_is_on(const plim_runtime *self, plim_log_level level)
+{
+    return self && plim_log_is_on(&self->log, level);
+}
+
+void plim_runtime_log(plim_runtime *self, plim_log_level level, const char *event,
+                      const char *format, ...)
+{
+    if (plim_runtime_log_is_on(self, level)) {
+        va_list args;
+        va_start(args, format);
+        plim_log_write(&self->log, level, event, format, args);
+        va_end(args);
+    }
+}
+
+plim_status plim_runtime_seal(plim_runtime *self, plim_error *err)
+{
+    if (!self) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime");
+    }
+    pthread_mutex_lock(&self->lock);
+    bool was_sealed = self->is_sealed;
+    self->is_sealed = true;
+    pthread_mutex_unlock(&self->lock);
+    if (was_sealed) {
+        return PLIM_FAIL(err, PLIM_E_STATE, .what = "the runtime is sealed already");
+    }
+    pthread_mutex_lock(&self->arena_lock);
+    plim_arena_seal(self->arena, self->seal_policy);
+    pthread_mutex_unlock(&self->arena_lock);
+    plim_budget_seal(self->budget, self->seal_policy);
+    PLIM_LOG(self, PLIM_LOG_INFO, "seal", "\"used_bytes\":%" PRIu64,
+             plim_budget_used_bytes(self->budget));
+    return PLIM_OK;
+}
+
+plim_status plim_runtime_compile(plim_runtime *self, const char *backend, const char *model_path,
+                                 const char *out_dir, const plim_import_opts *opts, char *out_path,
+                                 size_t out_path_bytes, plim_error *err)
+{
+    const plim_backend_ops *ops = NULL;
+    if (!self || !backend || !model_path || !out_dir || !out_path || out_path_bytes == 0) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "compile: an argument is missing");
+    }
+    out_path[0] = 0;
+    pthread_mutex_lock(&self->lock);
+    bool is_sealed = self->is_sealed;
+    self->build_count += !is_sealed;
+    pthread_mutex_unlock(&self->lock);
+    if (is_sealed) {
+        return PLIM_FAIL(err, PLIM_E_STATE, .what = "the runtime is sealed: compile beforehand");
+    }
+    PLIM_TRY(plim_backend_find(backend, &ops, err));
+    if (!ops->import_model) {
+        return plim_error_set(err, PLIM_E_UNSUPPORTED, "the backend makes no artifacts", "backend",
+                              NULL, backend);
+    }
+    plim_status status =
+        ops->import_model(model_path, out_dir, opts, out_path, out_path_bytes, err);
+    PLIM_LOG(self, status == PLIM_OK ? PLIM_LOG_INFO : PLIM_LOG_ERROR, "compile",
+             "\"backend\":\"%s\",\"model\":\"%s\",\"artifact\":\"%s\",\"status\":\"%s\"", backend,
+             model_path, out_path, plim_status_name(status));
+    return status;
+}
+
+void plim_runtime_thermal(plim_runtime *self, plim_thermal *out)
+{
+    bool changed = plim_thermal_poll(&self->thermal, out);
+    if (changed) {
+        PLIM_LOG(self, PLIM_LOG_WARN, "thermal",
+                 "\"throttled\":%s,\"hottest_celsius\":%.1f,\"zone\":\"%s\"",
+                 out->is_throttled ? "true" : "false", out->hottest_celsius, out->hottest_zone);
+    } else if (!out->is_known) {
+        PLIM_LOG(self, PLIM_LOG_WARN, "thermal_unknown", "\"age_ns\":%" PRIu64, out->age_ns);
+    }
+}
+
+void plim_runtime_label(plim_runtime *self, const char *label)
+{
+    (void)self; /* a label belongs to the thread, whichever runtime it works for */
+    plim_label_set(label);
+}
+
+size_t plim_runtime_engines(plim_runtime *self, plim_engine **out, size_t limit)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&self->lock);
+    for (size_t i = 0; i < PLIM_ENGINES_MAX; i++) {
+        if (self->engines[i].state == PLIM_ENGINE_READY) {
+            if (count < limit) {
+                out[count] = &self->engines[i];
+            }
+            count++;
+        }
+    }
+    pthread_mutex_unlock(&self->lock);
+    return count;
+}
