@@ -41,11 +41,18 @@ typedef struct plim_backend_host {
 /* Everything a backend may look at when it opens an engine. Borrowed until close. */
 typedef struct plim_backend_source {
     const plim_card *card;
-    const plim_engine_file *file; /* section table; NULL for in-memory tests */
+    const plim_engine_file *file; /* section table; NULL: sections below */
     void *payload;                /* final address of the payload; bytes valid from load on,
                                    * except sections of kind GRAPH, valid at open */
     uint64_t payload_bytes;
+    const plim_section *sections; /* read only when file is NULL: an artifact that lies in */
+    size_t section_count;         /* memory and has no file (import, tests) */
 } plim_backend_source;
+
+/* plim_backend_section - section by name, else the first of its kind; NULL when there is
+ * neither. @name NULL: by kind alone. */
+PLIM_API const plim_section *plim_backend_section(const plim_backend_source *source,
+                                                  const char *name, plim_section_kind kind);
 
 typedef struct plim_backend_opts {
     size_t struct_size;
@@ -69,7 +76,21 @@ typedef struct plim_import_opts {
     bool lz4;
     bool for_this_cpu;      /* also bake in layouts that only this CPU type can use */
     uint32_t thread_count;
+    /* below: added after the first version; read only when struct_size covers them */
+    const char *format;       /* NULL: the backend's first choice ("onnx+weights"); or "ort" */
+    bool no_optimize;         /* keep the operators as they are; constants that lie in a file of
+                               * their own go straight into the pack */
+    const char *const *shapes; /* one input each, "name:1x3x320x320", or with ranges
+                                * "name:1x3x32..320..1280x32..1280" (min..max or min..opt..max) */
+    size_t shape_count;
 } plim_import_opts;
+
+static inline plim_import_opts plim_import_opts_default(void)
+{
+    plim_import_opts o = PLIM_ZERO;
+    o.struct_size = sizeof(o);
+    return o;
+}
 
 struct plim_backend_ops {
     size_t struct_size;
