@@ -19,8 +19,26 @@
 #define PLIM_ENGINE_CHUNK_BYTES_MIN (64u << 10)
 #define PLIM_ENGINE_CHUNK_BYTES_MAX (16u << 20)
 
+/* Blocks of a home region. A dynamic region gets every block back; a bump region goes back
+ * to where it was when opening fails, and keeps what a success used until its owner resets
+ * or rewinds it. */
+typedef struct plim_home {
+    plim_region *region;
+    bool is_bump;
+    uint64_t start_mark;
+    void *blocks[6];
+    size_t block_count;
+} plim_home;
+
+plim_status plim_home_init(plim_home *self, plim_region *region, plim_error *err);
+/* Zeroed, aligned for any of our tables. */
+plim_status plim_home_take(plim_home *self, uint64_t size_bytes, void **out, plim_error *err);
+/* The block that was taken last, when it is not needed any more. */
+void plim_home_give(plim_home *self);
+void plim_home_undo(plim_home *self);
+
 struct plim_engine_file {
-    plim_region *home;
+    plim_home home;
     const char *path;
     plim_card *card;
     plim_section *sections;
@@ -33,5 +51,32 @@ struct plim_engine_file {
     uint64_t payload_bytes;
     uint64_t room_bytes; /* payload_bytes rounded up to a page */
 };
+
+/* ---- what open.c lends to the readers of the two kinds ---- */
+
+/* Opens a regular file for reading. Errors: E_NOT_FOUND, E_IO, E_FORMAT not a regular file. */
+plim_status plim_engine_open_file(const char *path, int *out_fd, uint64_t *out_bytes,
+                                  plim_error *err);
+
+/* Exactly @size bytes at @offset. Errors: E_IO, also when the file ends first. */
+plim_status plim_engine_read_at(int fd, const char *path, void *out, size_t size,
+                                uint64_t offset, plim_error *err);
+
+/* A file name that describes itself must say what the card says. Errors: E_MISMATCH. */
+plim_status plim_engine_check_name(const char *path, const plim_card *card, plim_error *err);
+
+const char *plim_engine_base_name(const char *path);
+
+/* One block of @home with the object, its card, tables of these sizes and a copy of @path. */
+plim_status plim_engine_file_make(plim_home *home, const char *path, size_t section_count,
+                                  uint64_t chunk_count, size_t file_count,
+                                  plim_engine_file **out, plim_error *err);
+
+/* The two readers. On success *@out owns @fd; on failure the caller still does, and undoes
+ * @home. */
+plim_status plim_container_read(int fd, const char *path, uint64_t file_bytes, plim_home *home,
+                                plim_engine_file **out, plim_error *err);
+plim_status plim_bare_read(int fd, const char *path, uint64_t file_bytes, const char *card_path,
+                           plim_home *home, plim_engine_file **out, plim_error *err);
 
 #endif
