@@ -12,9 +12,10 @@
 #include "arena/bytes.h"
 #include "plimsoll/provider.h"
 
-#define REQUIRED_BYTES  offsetof(plim_provider_ops, advise)
-#define HAS(ops, entry) ((ops)->struct_size >= END_OF(entry) && (ops)->entry != NULL)
-#define END_OF(entry)   (offsetof(plim_provider_ops, entry) + sizeof(((plim_provider_ops *)0)->entry))
+#define REQUIRED_BYTES offsetof(plim_provider_ops, advise)
+#define HAS(ops, entry)                                                                            \
+    ((ops)->struct_size >= offsetof(plim_provider_ops, entry) + sizeof((ops)->entry) &&            \
+     (ops)->entry != NULL)
 
 static bool is_usable(const plim_provider *self)
 {

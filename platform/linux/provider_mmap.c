@@ -16,11 +16,7 @@
 #include <unistd.h>
 
 #include "arena/bytes.h"
-#include "plimsoll/provider.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
-#endif
+#include "platform/linux/prefault.h"
 
 static plim_status reserve(plim_provider *self, size_t size_bytes, size_t align_bytes, void **out,
                            plim_error *err)
@@ -76,15 +72,6 @@ static void release(plim_provider *self, void *base, size_t size_bytes)
     munmap(base, size_bytes);
 }
 
-/* Writes every page without changing it, also when a sanitizer has marked the range. */
-__attribute__((no_sanitize("address", "thread"))) static void touch(unsigned char *base,
-                                                                    size_t size_bytes, size_t page)
-{
-    for (size_t at = 0; at < size_bytes; at += page) {
-        __atomic_fetch_or(base + at, 0, __ATOMIC_RELAXED);
-    }
-}
-
 static plim_status advise(plim_provider *self, void *base, size_t size_bytes, plim_advice advice,
                           plim_error *err)
 {
@@ -95,15 +82,7 @@ static plim_status advise(plim_provider *self, void *base, size_t size_bytes, pl
         }
         return PLIM_OK;
     }
-    if (madvise(base, size_bytes, MADV_POPULATE_WRITE) == 0) {
-        return PLIM_OK;
-    }
-    if (errno != EINVAL) {
-        return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "prefault", .want = size_bytes,
-                         .os_errno = errno);
-    }
-    touch(base, size_bytes, self->ops->page_bytes);
-    return PLIM_OK;
+    return plim_prefault(base, size_bytes, self->ops->page_bytes, err);
 }
 
 /* ---- resident ----

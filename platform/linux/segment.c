@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "arena/bytes.h"
+#include "platform/linux/prefault.h"
 
 static void lock(plim_segment_provider *self)
 {
@@ -208,12 +209,14 @@ static void segment_release(plim_provider *base, void *at, size_t size_bytes)
     unlock(self);
 }
 
-/* Commit has put every page there already; large pages are the mount's choice. */
+/* Commit took the room; on a disk's file system the pages themselves come at first touch. */
 static plim_status segment_advise(plim_provider *base, void *at, size_t size_bytes,
                                   plim_advice advice, plim_error *err)
 {
-    (void)base;
-    if (advice == PLIM_ADVICE_HUGE && madvise(at, size_bytes, MADV_HUGEPAGE) != 0) {
+    if (advice == PLIM_ADVICE_PREFAULT) {
+        return plim_prefault(at, size_bytes, base->ops->page_bytes, err);
+    }
+    if (madvise(at, size_bytes, MADV_HUGEPAGE) != 0) {
         return PLIM_FAIL(err, PLIM_E_UNSUPPORTED, .what = "large pages", .want = size_bytes,
                          .os_errno = errno);
     }

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_offsets.c - the free-range bookkeeping against an oracle that looks at every unit. */
+#include "test/support/cm.h"
+
+#include <stdbool.h>
+
+#include "arena/offsets.h"
+
+#define UNIT OFFSETS_UNIT
+
+static plim_offsets *make(uint64_t size, uint32_t live)
+{
+    uint64_t bytes = 0;
+    assert_true(plim_offsets_footprint(size, live, &bytes));
+    void *memory = malloc(bytes);
+    assert_non_null(memory);
+    memset(memory, 0xa5, bytes); /* init must not count on zeroed memory */
+    plim_offsets *o = plim_offsets_init(memory, size, live);
+    assert_non_null(o);
+    assert_null(plim_offsets_check(o));
+    return o;
+}
+
+/* As a region does it: the quick search, and then the exact one. */
+static bool take(plim_offsets *o, uint64_t size, uint64_t align, uint64_t *out)
+{
+    return plim_offsets_alloc(o, size, align, false, UINT64_MAX, out) ||
+           plim_offsets_alloc(o, size, align, true, UINT64_MAX, out);
+}
+
+static void whole_range_is_granted_whatever_its_size(void **state)
+{
+    (void)state;
+    for (uint64_t units = 1; units < 3000; units += 7) {
+        plim_offsets *o = make(units * UNIT, 4);
+        uint64_t at = 1;
+
+        assert_true(take(o, units * UNIT, 1, &at));
+
+        assert_int_equal(at, 0);
+        assert_int_equal(plim_offsets_block_bytes(o, 0), units * UNIT);
+        assert_int_equal(plim_offsets_largest_free_bytes(o), 0);
+        assert_false(take(o, 1, 1, &at));
+        assert_true(plim_offsets_free(o, 0));
+        assert_int_equal(plim_offsets_largest_free_bytes(o), units * UNIT);
+        free(o);
+    }
+}
+
+static void known_sequence_gives_the_exact_largest_free_range(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(1000 * UNIT, 16);
+    uint64_t at[10];
+    for (size_t i = 0; i < 10; i++) {
+        assert_true(take(o, 100 * UNIT, 1, &at[i]));
+        assert_int_equal(at[i], i * 100 * UNIT);
+    }
+
+    assert_true(plim_offsets_free(o, at[1]));
+    assert_true(plim_offsets_free(o, at[3]));
+    assert_true(plim_offsets_free(o, at[4]));
+    assert_true(plim_offsets_free(o, at[8]));
+
+    uint64_t got = 0;
+    assert_int_equal(plim_offsets_used_bytes(o), 600 * UNIT);
+    assert_int_equal(plim_offsets_largest_free_bytes(o), 200 * UNIT);
+    assert_int_equal(plim_offsets_end_of_use(o), 1000 * UNIT);
+    assert_false(take(o, 200 * UNIT + 1, 1, &got)); /* 400 units are free, not side by side */
+    assert_true(take(o, 200 * UNIT, 1, &got));
+    assert_int_equal(got, at[3]);
+    assert_null(plim_offsets_check(o));
+    free(o);
+}
+
+static void free_refuses_what_is_not_the_start_of_a_live_block(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(100 * UNIT, 8);
+    uint64_t at = 0;
+    assert_true(take(o, 10 * UNIT, 1, &at));
+
+    assert_false(plim_offsets_free(o, at + UNIT));
+    assert_false(plim_offsets_free(o, at + 1));
+    assert_false(plim_offsets_free(o, 100 * UNIT));
+    assert_false(plim_offsets_free(o, UINT64_MAX));
+    assert_false(plim_offsets_free(o, 10 * UNIT)); /* the free range after it */
+    assert_true(plim_offsets_free(o, at));
+    assert_false(plim_offsets_free(o, at)); /* twice */
+    assert_null(plim_offsets_check(o));
+    free(o);
+}
+
+static void live_limit_holds_and_tables_never_run_out_before_it(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(4096 * UNIT, 64);
+    uint64_t at[64], more = 0;
+    for (size_t i = 0; i < 64; i++) { /* each alignment leaves a gap: the most nodes there can be */
+        assert_true(take(o, UNIT, 16 * UNIT, &at[i]));
+    }
+
+    assert_false(take(o, UNIT, 1, &more));
+    assert_int_equal(plim_offsets_live_count(o), 64);
+    assert_null(plim_offsets_check(o));
+    assert_true(plim_offsets_free(o, at[63]));
+    assert_true(take(o, UNIT, 1, &more));
+    free(o);
+}
+
+static void footprint_refuses_what_cannot_be_counted(void **state)
+{
+    (void)state;
+    uint64_t bytes = 0;
+
+    assert_false(plim_offsets_footprint(0, 1, &bytes));
+    assert_false(plim_offsets_footprint(1, 0, &bytes));
+    assert_false(plim_offsets_footprint(OFFSETS_SIZE_MAX + 1, 1, &bytes));
+    assert_false(plim_offsets_footprint(UINT64_MAX, 1, &bytes));
+    assert_false(plim_offsets_footprint(UINT64_C(1) << 36, OFFSETS_BLOCK_MAX + 1, &bytes));
+    assert_true(plim_offsets_footprint(OFFSETS_SIZE_MAX, 4096, &bytes));
+    assert_int_equal(bytes, sizeof(uint32_t) * (10 + 28 + 28 * 32) + 8194 * 20 + 4096 * 4);
+}
+
+static void largest_range_there_is_can_be_split_at_its_end(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(OFFSETS_SIZE_MAX, 8);
+    uint64_t a = 0, b = 0, c = 0;
+
+    assert_true(take(o, OFFSETS_SIZE_MAX - 3 * UNIT, 1, &a));
+    assert_true(take(o, UNIT, UINT64_C(1) << 37, &b) == false); /* only offset 0 would do */
+    assert_true(take(o, 2 * UNIT, 1, &b));
+    assert_true(take(o, 1, 1, &c));
+
+    assert_int_equal(c, OFFSETS_SIZE_MAX - UNIT);
+    assert_false(take(o, OFFSETS_SIZE_MAX, 1, &a));
+    assert_false(take(o, UINT64_MAX, 1, &a));
+    assert_null(plim_offsets_check(o));
+    free(o);
+}
+
+static void exact_search_stays_below_its_limit(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(1000 * UNIT, 16);
+    uint64_t a = 0, b = 0, at = 0;
+    assert_true(take(o, 33 * UNIT, 1, &a));
+    assert_true(take(o, UNIT, 1, &b));
+    assert_true(plim_offsets_free(o, a)); /* a hole of 33 units, and 966 at the end */
+
+    assert_false(plim_offsets_alloc(o, 33 * UNIT, 1, true, 32 * UNIT, &at));
+    assert_true(plim_offsets_alloc(o, 33 * UNIT, 1, true, 34 * UNIT, &at));
+
+    assert_int_equal(at, 0);
+    free(o);
+}
+
+/* ---- against the oracle ---- */
+
+#define UNITS 2048
+#define LIVE  256
+#define STEPS 300000
+
+typedef struct oracle {
+    unsigned char used[UNITS];
+    struct {
+        uint64_t offset, size;
+    } blocks[LIVE];
+    size_t count;
+} oracle;
+
+static bool oracle_has_room(const oracle *m, uint64_t units, uint64_t align)
+{
+    for (uint64_t at = 0; at + units <= UNITS; at += align) {
+        uint64_t n = 0;
+        while (n < units && !m->used[at + n]) {
+            n++;
+        }
+        if (n == units) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t oracle_largest(const oracle *m)
+{
+    uint64_t run = 0, largest = 0;
+    for (size_t i = 0; i < UNITS; i++) {
+        run = m->used[i] ? 0 : run + 1;
+        largest = run > largest ? run : largest;
+    }
+    return largest;
+}
+
+static void oracle_set(oracle *m, uint64_t offset, uint64_t size, unsigned char value)
+{
+    for (uint64_t u = offset / UNIT; u < (offset + size) / UNIT; u++) {
+        assert_int_equal(m->used[u], !value);
+        m->used[u] = value;
+    }
+}
+
+static void try_alloc(plim_offsets *o, oracle *m, uint64_t *seed)
+{
+    static const uint64_t spans[] = {4, 40, 400, 1500};
+    uint64_t span = spans[cm_next(seed) % 4];
+    uint64_t size = (cm_next(seed) % span + 1) * UNIT;
+    size -= cm_next(seed) % UNIT;
+    uint64_t shift = cm_next(seed) % 8 ? 0 : cm_next(seed) % 7;
+    uint64_t align = (uint64_t)UNIT << shift;
+    uint64_t units = (size + UNIT - 1) / UNIT, at = 0;
+    bool expected = m->count < LIVE && oracle_has_room(m, units, align / UNIT);
+
+    assert_int_equal(take(o, size, align, &at), expected);
+
+    if (expected) {
+        assert_int_equal(at % align, 0);
+        assert_int_equal(plim_offsets_block_bytes(o, at), units * UNIT);
+        oracle_set(m, at, units * UNIT, 1);
+        m->blocks[m->count].offset = at;
+        m->blocks[m->count++].size = units * UNIT;
+    }
+}
+
+static void try_free(plim_offsets *o, oracle *m, uint64_t *seed)
+{
+    if (m->count == 0) {
+        return;
+    }
+    size_t i = cm_next(seed) % m->count;
+    assert_true(plim_offsets_free(o, m->blocks[i].offset));
+    oracle_set(m, m->blocks[i].offset, m->blocks[i].size, 0);
+    m->blocks[i] = m->blocks[--m->count];
+}
+
+static void any_sequence_agrees_with_a_naive_oracle(void **state)
+{
+    (void)state;
+    static oracle m;
+    uint64_t seed = cm_seed(), refused = 0;
+    plim_offsets *o = make(UNITS * UNIT, LIVE);
+    memset(&m, 0, sizeof(m));
+    for (int step = 0; step < STEPS; step++) {
+        /* Long waves of filling and emptying, so that both ends are met. */
+        bool fills = (step / 700) % 2 ? cm_next(&seed) % 3 != 0 : cm_next(&seed) % 3 == 0;
+        size_t before = m.count;
+        if (fills) {
+            try_alloc(o, &m, &seed);
+            refused += m.count == before;
+        } else {
+            try_free(o, &m, &seed);
+        }
+        if (step % 64 == 0) {
+            const char *broken = plim_offsets_check(o);
+            assert_string_equal(broken ? broken : "", "");
+            assert_int_equal(plim_offsets_largest_free_bytes(o), oracle_largest(&m) * UNIT);
+        }
+        assert_int_equal(plim_offsets_live_count(o), m.count);
+    }
+    while (m.count) {
+        try_free(o, &m, &seed);
+    }
+    assert_int_equal(plim_offsets_largest_free_bytes(o), UNITS * UNIT);
+    assert_int_equal(plim_offsets_end_of_use(o), 0);
+    assert_true(refused > 1000);
+    printf("# %d operations, %llu refusals proved\n", STEPS, (unsigned long long)refused);
+    free(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_range_is_granted_whatever_its_size),
+        cmocka_unit_test(known_sequence_gives_the_exact_largest_free_range),
+        cmocka_unit_test(free_refuses_what_is_not_the_start_of_a_live_block),
+        cmocka_unit_test(live_limit_holds_and_tables_never_run_out_before_it),
+        cmocka_unit_test(footprint_refuses_what_cannot_be_counted),
+        cmocka_unit_test(largest_range_there_is_can_be_split_at_its_end),
+        cmocka_unit_test(exact_search_stays_below_its_limit),
+        cmocka_unit_test(any_sequence_agrees_with_a_naive_oracle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
