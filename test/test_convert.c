@@ -210,7 +210,7 @@ static void integers_of_64_bits_round_once(void **state)
     }
 }
 
-static const plim_dtype ints[] = {PLIM_I8, PLIM_I16, PLIM_I32, PLIM_I64, PLIM_U8,
+static const plim_dtype ints[] = {PLIM_I8,  PLIM_I16, PLIM_I32, PLIM_I64, PLIM_U8,
                                   PLIM_U16, PLIM_U32, PLIM_U64, PLIM_I4,  PLIM_U4};
 
 static bool is_signed(plim_dtype d)
@@ -226,8 +226,7 @@ static wide integer_of(plim_dtype d, uint64_t in)
     uint32_t bits = plim_dtype_bits(d);
     uint64_t mask = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
     bool is_negative = is_signed(d) && (in >> (bits - 1) & 1);
-    return is_negative ? -(wide)(~in & mask) - 1
-                       : (wide)(in & mask);
+    return is_negative ? -(wide)(~in & mask) - 1 : (wide)(in & mask);
 }
 
 static void integers_that_do_not_fit_become_the_nearest_end(void **state)
@@ -256,10 +255,11 @@ static void integers_that_do_not_fit_become_the_nearest_end(void **state)
 
 static void floats_go_to_integers_toward_zero_and_stop_at_the_ends(void **state)
 {
-    static const double in[] = {0.0, -0.9, 1.999, -128.5, 127.99, 128.0, -129.0, 255.5,
-                                256.0, 1e300, -1e300, NAN, INFINITY, -INFINITY, 9223372036854775808.0};
-    static const int8_t i8[] = {0, 0, 1, -128, 127, 127, -128, 127, 127, 127, -128, 0, 127, -128,
-                                127};
+    static const double in[] = {0.0,    -0.9,   1.999,    -128.5,    127.99,
+                                128.0,  -129.0, 255.5,    256.0,     1e300,
+                                -1e300, NAN,    INFINITY, -INFINITY, 9223372036854775808.0};
+    static const int8_t i8[] = {0,   0,   1,    -128, 127, 127,  -128, 127,
+                                127, 127, -128, 0,    127, -128, 127};
     static const uint8_t u8[] = {0, 0, 1, 0, 127, 128, 0, 255, 255, 255, 0, 0, 255, 0, 255};
     static const uint8_t flags[] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     int64_t i64[15];
@@ -277,7 +277,8 @@ static void floats_go_to_integers_toward_zero_and_stop_at_the_ends(void **state)
     assert_memory_equal(out_i8, i8, 15);
     assert_memory_equal(out_u8, u8, 15);
     assert_memory_equal(out_flags, flags, 15);
-    assert_true(i64[9] == INT64_MAX && i64[10] == INT64_MIN && i64[11] == 0 && i64[14] == INT64_MAX);
+    assert_true(i64[9] == INT64_MAX && i64[10] == INT64_MIN && i64[11] == 0 &&
+                i64[14] == INT64_MAX);
     assert_true(u64[9] == UINT64_MAX && u64[10] == 0 && u64[14] == UINT64_C(1) << 63);
 }
 

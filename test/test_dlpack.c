@@ -50,8 +50,8 @@ static plim_tensor matrix(void *data)
 {
     plim_tensor t;
     plim_error err;
-    assert_ok(plim_tensor_init(&t, data, PLIM_F32, (const int64_t[]){2, 3}, 2, PLIM_MEMORY_HOST,
-                               &err));
+    assert_ok(
+        plim_tensor_init(&t, data, PLIM_F32, (const int64_t[]){2, 3}, 2, PLIM_MEMORY_HOST, &err));
     return t;
 }
 
@@ -110,8 +110,8 @@ static void export_and_import_give_the_same_pointer_and_copy_nothing(void **stat
     plim_error err;
     assert_ok(plim_tensor_transpose(&t, (const uint32_t[]){1, 0}, &turned, &err));
 
-    assert_ok(plim_tensor_to_dlpack(&turned, h->region, 0, count_release, &released, &managed,
-                                    &err));
+    assert_ok(
+        plim_tensor_to_dlpack(&turned, h->region, 0, count_release, &released, &managed, &err));
     assert_int_equal(blocks(h), 1);
     assert_ok(plim_tensor_from_dlpack(managed, &back, &flags, &err));
 
@@ -337,8 +337,8 @@ static void empty_tensors_and_scalars_pass(void **state)
     assert_int_equal(plim_tensor_elements(&back), 1);
     plim_dlpack_delete(managed);
 
-    assert_ok(plim_tensor_init(&t, &one, PLIM_F32, (const int64_t[]){0, 4}, 2, PLIM_MEMORY_HOST,
-                               &err));
+    assert_ok(
+        plim_tensor_init(&t, &one, PLIM_F32, (const int64_t[]){0, 4}, 2, PLIM_MEMORY_HOST, &err));
     assert_ok(plim_tensor_to_dlpack(&t, h->region, 0, NULL, NULL, &managed, &err));
     assert_null(((plim_dl_managed *)managed)->tensor.data);
     assert_ok(plim_tensor_from_dlpack(managed, &back, NULL, &err));

@@ -3,7 +3,7 @@
 #include "plimsoll/load.h"
 #include "test/support/cm.h"
 
-#define MB UINT64_C(1000000)
+#define MB        UINT64_C(1000000)
 #define ITEMS_MAX 8
 
 static plim_load_item item(const char *name, uint64_t resident_bytes, uint64_t extra_bytes)
@@ -322,7 +322,8 @@ static void policies_have_names_and_others_are_refused(void **state)
     (void)state;
 
     for (int i = 0; i < 3; i++) {
-        assert_ok(plim_load_policy_parse(plim_load_policy_name((plim_load_policy)i), &policy, &err));
+        assert_ok(
+            plim_load_policy_parse(plim_load_policy_name((plim_load_policy)i), &policy, &err));
         assert_int_equal(policy, i);
     }
     assert_status(plim_load_policy_parse("fastest", &policy, &err), PLIM_E_ARG);

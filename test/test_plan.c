@@ -385,9 +385,8 @@ static size_t read_csv(const char *path, plim_plan_buffer *b)
         uint64_t size_bytes;
         const char *comma = strchr(line, ',');
         assert_non_null(comma);
-        assert_int_equal(sscanf(comma, ",%" SCNu32 ",%" SCNu32 ",%" SCNu64, &lower, &upper,
-                                &size_bytes),
-                         3);
+        assert_int_equal(
+            sscanf(comma, ",%" SCNu32 ",%" SCNu32 ",%" SCNu64, &lower, &upper, &size_bytes), 3);
         b[count] = buffer(count, lower, upper, size_bytes);
         count++;
     }

@@ -355,8 +355,8 @@ static void outputs_are_reallocated_only_when_a_shape_does_not_fit(void **state)
 {
     home *h = *state;
     /* the largest so far, in float32: 4, 4, 16, 16, 16, 36, 36, 36 elements */
-    static const int64_t shapes[][2] = {{2, 2}, {1, 4}, {4, 4}, {2, 8}, {3, 3}, {6, 6}, {0, 9},
-                                        {6, 6}};
+    static const int64_t shapes[][2] = {{2, 2}, {1, 4}, {4, 4}, {2, 8},
+                                        {3, 3}, {6, 6}, {0, 9}, {6, 6}};
     static const uint64_t expected[] = {1, 1, 2, 2, 2, 3, 3, 3};
     plim_output output;
     plim_error err;

@@ -2,7 +2,7 @@
 /* tensor.c - shapes, sizes and reach of a plain tensor.
  *
  * Decides whether a shape can be: rank up to 8, no negative dimension, and a product that,
- * in bits, fits 63 bits with empty dimensions counted as 1, so that every stride and every
+ * in bits, is below 2^62 with empty dimensions counted as 1, so that every stride and every
  * offset in it is exact. Refuses the rest with the dimension's name and both numbers.
  *
  * Invariant: a tensor that passed plim_tensor_check has all its elements at or after `data`,
@@ -69,9 +69,9 @@ plim_status plim_shape_check(const int64_t *shape, uint32_t rank, plim_dtype dty
                                   plim_text_number(shape[i]).text);
         }
         if (__builtin_mul_overflow(all, shape[i] ? shape[i] : 1, &all) ||
-            all > INT64_MAX / (int64_t)bits) {
+            all > INT64_MAX / 2 / (int64_t)bits) {
             return plim_error_set(err, PLIM_E_RANGE, "tensor size", field,
-                                  "a product below 2^63 bits", plim_text_number(shape[i]).text);
+                                  "a product below 2^62 bits", plim_text_number(shape[i]).text);
         }
     }
     return PLIM_OK;
