@@ -38,26 +38,6 @@ static plim_status wrong_shape(const plim_ort_slot *slot, uint32_t dim, int64_t 
     return PLIM_E_SHAPE;
 }
 
-static plim_status check(const plim_ort_slot *slot, const plim_tensor *t, plim_error *err)
-{
-    if (t->dtype != slot->dtype) {
-        return plim_error_set(err, PLIM_E_SHAPE, "element type", slot->name,
-                              plim_dtype_name(slot->dtype), plim_dtype_name(t->dtype));
-    }
-    if (!plim_memory_is_reachable(t->kind, PLIM_CONSUMER_CPU)) {
-        return plim_error_set(err, PLIM_E_UNSUPPORTED, "memory that the CPU cannot touch",
-                              slot->name, "host memory", "device memory");
-    }
-    if (!plim_tensor_is_contiguous(t)) {
-        return plim_error_set(err, PLIM_E_UNSUPPORTED, "a view with gaps; make it contiguous",
-                              slot->name, NULL, NULL);
-    }
-    if (!t->data && plim_tensor_elements(t) > 0) {
-        return plim_error_set(err, PLIM_E_ARG, "a tensor without memory", slot->name, NULL, NULL);
-    }
-    return PLIM_OK;
-}
-
 static plim_status check_dims(const plim_ort_slot *slot, const plim_tensor *t, plim_error *err)
 {
     if (t->rank != slot->rank) {
@@ -70,6 +50,30 @@ static plim_status check_dims(const plim_ort_slot *slot, const plim_tensor *t, p
         if (slot->dims[i] >= 0 && t->shape[i] != slot->dims[i]) {
             return wrong_shape(slot, i, slot->dims[i], t->shape[i], err);
         }
+    }
+    return PLIM_OK;
+}
+
+static plim_status check(const plim_ort_slot *slot, const plim_tensor *t, bool has_shape,
+                         plim_error *err)
+{
+    if (t->dtype != slot->dtype) {
+        return plim_error_set(err, PLIM_E_SHAPE, "element type", slot->name,
+                              plim_dtype_name(slot->dtype), plim_dtype_name(t->dtype));
+    }
+    if (has_shape) {
+        PLIM_TRY(check_dims(slot, t, err));
+    }
+    if (!plim_memory_is_reachable(t->kind, PLIM_CONSUMER_CPU)) {
+        return plim_error_set(err, PLIM_E_UNSUPPORTED, "memory that the CPU cannot touch",
+                              slot->name, "host memory", "device memory");
+    }
+    if (!plim_tensor_is_contiguous(t)) {
+        return plim_error_set(err, PLIM_E_UNSUPPORTED, "a view with gaps; make it contiguous",
+                              slot->name, NULL, NULL);
+    }
+    if (!t->data && plim_tensor_elements(t) > 0) {
+        return plim_error_set(err, PLIM_E_ARG, "a tensor without memory", slot->name, NULL, NULL);
     }
     return PLIM_OK;
 }
@@ -116,8 +120,7 @@ static plim_status gather_inputs(plim_backend_engine *engine, const char *const 
         if (!slot) {
             return unknown(engine, true, names[i], err);
         }
-        PLIM_TRY(check(slot, &inputs[i], err));
-        PLIM_TRY(check_dims(slot, &inputs[i], err));
+        PLIM_TRY(check(slot, &inputs[i], true, err));
         PLIM_TRY(view(engine->ort, &inputs[i], &v->inputs[i], err));
     }
     v->input_count = count;
@@ -139,10 +142,9 @@ static plim_status gather_outputs(plim_backend_engine *engine, const char *const
         if (!slot) {
             return unknown(engine, false, names[i], err);
         }
-        PLIM_TRY(check(slot, &outputs[i], err));
+        PLIM_TRY(check(slot, &outputs[i], slot->is_static, err));
         v->is_moved[i] = !slot->is_static;
         if (slot->is_static) {
-            PLIM_TRY(check_dims(slot, &outputs[i], err));
             PLIM_TRY(view(engine->ort, &outputs[i], &v->outputs[i], err));
         }
     }
