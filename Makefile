@@ -51,6 +51,7 @@ FUZZ_SRC     := $(wildcard test/fuzz/fuzz_*.c)
 FUZZ_BIN     := $(FUZZ_SRC:%.c=$(B)/%)
 BENCH_SRC    := $(wildcard bench/bench_*.c)
 BENCH_BIN    := $(BENCH_SRC:%.c=$(B)/%)
+BENCH_SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard bench/support/*.c))
 
 ifeq ($(V),1)
 Q :=
@@ -113,7 +114,7 @@ $(TEST_BIN): $(B)/%: $(B)/%.o $(SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS) -lcmocka
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/test/fuzz/driver.o $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
-$(BENCH_BIN): $(B)/%: $(B)/%.o $(B)/libplimsoll.a
+$(BENCH_BIN): $(B)/%: $(B)/%.o $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 .PHONY: build-tests run-tests fuzz
@@ -136,6 +137,12 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 .PHONY: run-fuzz
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
+
+.PHONY: bench-load bench-peak
+bench-load: deps $(B)/bench/bench_load ## load rates beside the device's own (ARGS=--quick)
+	$(Q)$(B)/bench/bench_load $(ARGS)
+bench-peak: deps $(B)/bench/bench_peak ## peak memory as the kernel counts it (ARGS=--quick)
+	$(Q)$(B)/bench/bench_peak $(ARGS)
 
 -include $(wildcard $(B)/*.d $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)
 
@@ -173,4 +180,4 @@ format: ## clang-format over every source
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## remove everything that was built (keeps downloaded wheels)
-	$(Q)rm -rf build/release build/debug build/asan build/tsan
+	$(Q)rm -rf build/release build/debug build/asan build/tsan build/bench

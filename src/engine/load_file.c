@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c - the chunk tables of opened artifacts, streamed to their final addresses.
+/* load_file.c - the chunk tables of opened artifacts, streamed to their final addresses.
  *
  * Decides the order: file after file, chunk after chunk, as one list, so that the reads of the
  * next file begin while the last chunks of the one before are still being checked. Refuses a
