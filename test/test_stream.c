@@ -520,8 +520,10 @@ static void chunks_that_break_the_rules_are_refused(void **state)
     plim_error err = {0};
     s.chunks[4].file_offset = UINT64_MAX - 4095;
     assert_status(shelf_run(&s, NULL, NULL, NULL, &err), PLIM_E_IO);
-    assert_status(plim_stream_run(NULL, 1, shelf_next_chunk, &s, 1, 1, NULL, NULL, &err), PLIM_E_ARG);
-    assert_status(plim_stream_run(s.files, 0, shelf_next_chunk, &s, 1, 1, NULL, NULL, &err), PLIM_E_ARG);
+    assert_status(plim_stream_run(NULL, 1, shelf_next_chunk, &s, 1, 1, NULL, NULL, &err),
+                  PLIM_E_ARG);
+    assert_status(plim_stream_run(s.files, 0, shelf_next_chunk, &s, 1, 1, NULL, NULL, &err),
+                  PLIM_E_ARG);
     assert_census(before);
     shelf_drop(&s);
 }

@@ -262,7 +262,7 @@ typedef enum plim_read_path {
 typedef struct plim_load_opts {
     size_t struct_size;
     plim_read_path path;
-    uint32_t queue_depth;    /* chunks in flight; 0: 4 */
+    uint32_t queue_depth;    /* chunks in flight; 0: 8 */
     uint32_t worker_count;   /* digest and decode threads; 0: the CPUs that are online, at most 4 */
     uint64_t deadline_ns;    /* from the start of the call; 0: none */
     const volatile bool *cancel; /* polled between chunks; NULL: none */

@@ -22,7 +22,7 @@
 #define STREAM_WINDOW_BYTES   (4u << 20) /* page cache held on the buffered path */
 #define STREAM_PREFAULT_BYTES (32u << 20)
 #define STREAM_DEPTH_MAX      64u
-#define STREAM_DEPTH_DEFAULT  4u
+#define STREAM_DEPTH_DEFAULT  8u
 #define STREAM_WORKERS_MAX    16u
 #define STREAM_READERS_MAX    4u
 #define STREAM_THREADS_MAX    (STREAM_WORKERS_MAX + STREAM_READERS_MAX + 1)
