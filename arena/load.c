@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c - the order in which engines are loaded, and the peak that the order has.
+/* load.c - the order in which engines are loaded, and the peak that the order has; and what a
+ * decoder's kv-cache will add to it.
  *
  * Decides an order from three policies and walks it once, adding exactly. Refuses a sum
  * that does not fit 64 bits, and parts by tag that are more than the whole.
@@ -203,6 +204,27 @@ plim_status plim_load_admit(const plim_load_plan *plan, const plim_load_item *it
     plim_error_detail(err, "%.*s: over by %llu bytes while it loads", PLIM_NAME_BYTES - 1,
                       peak->name, (unsigned long long)(plan->peak_bytes - plan->cap_bytes));
     return s;
+}
+
+plim_status plim_kv_cache_bytes(const plim_kv_cache *shape, uint64_t *out_bytes, plim_error *err)
+{
+    const uint64_t factors[] = {shape->layers, shape->kv_heads, shape->head_dim, shape->positions,
+                                shape->element_bits};
+    static const char *const fields[] = {"layers", "kv_heads", "head_dim", "positions",
+                                         "element_bits"};
+    uint64_t bits = 2; /* keys and values */
+    *out_bytes = 0;
+    for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
+        if (factors[i] == 0) {
+            return plim_error_set(err, PLIM_E_ARG, "kv-cache", fields[i], "above 0", "0");
+        }
+        if (!bytes_mul(bits, factors[i], &bits)) {
+            return plim_error_set(err, PLIM_E_RANGE, "kv-cache", fields[i],
+                                  "a product below 2^64 bits", NULL);
+        }
+    }
+    *out_bytes = bits / 8 + (bits % 8 != 0);
+    return PLIM_OK;
 }
 
 static const char *const policy_names[] = {

@@ -335,6 +335,28 @@ static void policies_have_names_and_others_are_refused(void **state)
     assert_string_equal(err.field, "policy");
 }
 
+static void kv_cache_is_predicted_to_the_byte(void **state)
+{
+    /* 18 layers, 1 of 8 heads keeps keys and values, 970 positions, float16 */
+    plim_kv_cache shape = {
+        .layers = 18, .kv_heads = 1, .head_dim = 256, .positions = 970, .element_bits = 16};
+    uint64_t bytes;
+    plim_error err;
+    (void)state;
+
+    assert_ok(plim_kv_cache_bytes(&shape, &bytes, &err));
+    assert_int_equal(bytes, UINT64_C(2) * 18 * 1 * 256 * 970 * 2);
+    shape.element_bits = 4;
+    assert_ok(plim_kv_cache_bytes(&shape, &bytes, &err));
+    assert_int_equal(bytes, UINT64_C(18) * 256 * 970);
+    shape.positions = 0;
+    assert_status(plim_kv_cache_bytes(&shape, &bytes, &err), PLIM_E_ARG);
+    assert_string_equal(err.field, "positions");
+    shape.positions = UINT64_MAX;
+    assert_status(plim_kv_cache_bytes(&shape, &bytes, &err), PLIM_E_RANGE);
+    assert_int_equal(bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +372,7 @@ int main(void)
         cmocka_unit_test(sums_over_64_bits_are_refused_and_name_the_item),
         cmocka_unit_test(parts_by_tag_may_not_exceed_the_whole),
         cmocka_unit_test(policies_have_names_and_others_are_refused),
+        cmocka_unit_test(kv_cache_is_predicted_to_the_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -324,6 +324,10 @@ static void fixed_buffers_that_collide_are_refused(void **state)
     b[2].offset_bytes = 10;
     assert_ok(solve(b, 3, 0, &result, &err));
     assert_int_equal(b[1].offset_bytes, 20);
+    b[2].offset_bytes = 100; /* nobody may lie lower than a fixed end */
+    assert_ok(solve(b, 3, 0, &result, &err));
+    assert_int_equal(result.lower_bound_bytes, 110);
+    assert_true(result.is_optimal);
 }
 
 static void sums_over_64_bits_are_refused(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_tensor.c - views that move no byte, copies that are counted, outputs, bad input. */
+#include "plimsoll/load.h"
 #include "plimsoll/tensor.h"
 #include "test/support/cm.h"
 
@@ -394,6 +395,34 @@ static void an_output_that_is_refused_keeps_what_it_has(void **state)
     plim_output_deinit(&output);
 }
 
+static void kv_cache_is_allocated_and_reported_under_its_own_tag(void **state)
+{
+    home *h = *state;
+    const plim_kv_cache shape = {
+        .layers = 18, .kv_heads = 1, .head_dim = 256, .positions = 970, .element_bits = 16};
+    plim_region_opts ro = plim_region_opts_default();
+    plim_account account;
+    plim_region *region;
+    void *block;
+    plim_tensor t;
+    plim_error err;
+    ro.tag = PLIM_TAG_KV_CACHE;
+    assert_ok(plim_kv_cache_bytes(&shape, &ro.size_bytes, &err));
+
+    assert_ok(plim_region_create(h->arena, PLIM_REGION_STATIC, &ro, &region, &err));
+    assert_ok(plim_region_at(region, 0, ro.size_bytes, &block, &err));
+    assert_ok(plim_tensor_init(&t, block, PLIM_F16, (const int64_t[]){2, 18, 1, 970, 256}, 5,
+                               PLIM_MEMORY_HOST, &err));
+
+    assert_int_equal(plim_tensor_bytes(&t), ro.size_bytes);
+    plim_budget_read(h->budget, &account, NULL, 0);
+    assert_int_equal(account.tag_now_bytes[PLIM_TAG_KV_CACHE],
+                     (ro.size_bytes + 65535) / 65536 * 65536); /* whole granules */
+    plim_region_destroy(region);
+    plim_budget_read(h->budget, &account, NULL, 0);
+    assert_int_equal(account.tag_now_bytes[PLIM_TAG_KV_CACHE], 0);
+}
+
 static void dtypes_have_names_and_widths(void **state)
 {
     plim_dtype dtype;
@@ -434,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_refusing_region_leaves_nothing_behind),
         cmocka_unit_test(outputs_are_reallocated_only_when_a_shape_does_not_fit),
         cmocka_unit_test(an_output_that_is_refused_keeps_what_it_has),
+        cmocka_unit_test(kv_cache_is_allocated_and_reported_under_its_own_tag),
         cmocka_unit_test(dtypes_have_names_and_widths),
     };
     return cmocka_run_group_tests(tests, open_home, close_home);

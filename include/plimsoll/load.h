@@ -66,6 +66,18 @@ PLIM_API PLIM_MUST_USE plim_status plim_load_admit(const plim_load_plan *plan,
                                                    const plim_load_item *items,
                                                    const plim_load_step *steps, plim_error *err);
 
+/* The attention state that a decoder keeps between runs. */
+typedef struct plim_kv_cache {
+    uint64_t layers, kv_heads, head_dim, positions;
+    uint32_t element_bits; /* 16 for float16; 4 or more */
+} plim_kv_cache;
+
+/* plim_kv_cache_bytes - 2 (keys and values) x layers x kv_heads x head_dim x positions x
+ * element_bits / 8, rounded up once: what to charge under PLIM_TAG_KV_CACHE.
+ * Errors:  E_RANGE  the product overflows.  E_ARG  a factor is 0 (field names it). */
+PLIM_API PLIM_MUST_USE plim_status plim_kv_cache_bytes(const plim_kv_cache *shape,
+                                                       uint64_t *out_bytes, plim_error *err);
+
 /* plim_load_policy_parse, plim_load_policy_name - "optimal", "as-listed", "largest-first". */
 PLIM_API PLIM_MUST_USE plim_status plim_load_policy_parse(const char *text,
                                                           plim_load_policy *out,
