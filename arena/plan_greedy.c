@@ -10,7 +10,7 @@
  * `placed` lists buffers by rising offset. Fixed buffers are placed first and never move.
  *
  * Cost: a try is O(n^2) visits of placed buffers. No new try starts once VISITS_MAX visits
- * were made, so large inputs get fewer orders: by size first, the best single one.
+ * were made, so large inputs get fewer tries; the first is by size, the best single one.
  */
 #include <string.h>
 
@@ -205,11 +205,14 @@ uint64_t plim_plan_greedy(const plim_plan_buffer *buffers, size_t count, uint64_
     self.placed = self.order + count;
     uint64_t lowest = UINT64_MAX;
     for (int by = BY_SIZE; by < ORDERS && lowest > bound; by++) {
-        if (by != BY_SIZE && self.visits > VISITS_MAX) {
+        if (self.visits > VISITS_MAX) {
             break;
         }
         sort_order(&self, (order_by)by);
         for (int tightest = 0; tightest < 2 && lowest > bound; tightest++) {
+            if (tightest && self.visits > VISITS_MAX) {
+                break;
+            }
             uint64_t height = try_order(&self, tightest == 1);
             if (height < lowest) {
                 uint64_t *swap = self.best;

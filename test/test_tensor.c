@@ -352,6 +352,64 @@ static void a_refusing_region_leaves_nothing_behind(void **state)
     assert_int_equal(after.used_bytes, before.used_bytes);
 }
 
+/* Makes everything that takes a block, on an arena of its own. */
+static plim_status use_all(plim_budget *budget, plim_provider *provider, plim_error *err)
+{
+    static uint8_t bytes[1 << 18];
+    plim_arena *arena;
+    plim_region *region;
+    plim_region_opts ro = plim_region_opts_default();
+    plim_output output;
+    plim_tensor t = dense(bytes, PLIM_U8, (const int64_t[]){512, 512}, 2), turned, v;
+    void *managed;
+    ro.size_bytes = 8u << 20;
+    PLIM_TRY(plim_arena_open(budget, provider, NULL, &arena, err));
+    plim_status s = plim_region_create(arena, PLIM_REGION_DYNAMIC, &ro, &region, err);
+    plim_output_init(&output, s == PLIM_OK ? region : NULL);
+    if (s == PLIM_OK) {
+        s = plim_tensor_cast(&t, PLIM_F32, region, &v, err);
+        assert_true(s == PLIM_OK || (!v.data && v.rank == 0));
+    }
+    if (s == PLIM_OK) {
+        s = plim_tensor_transpose(&t, (const uint32_t[]){1, 0}, &turned, err);
+        assert_int_equal(s, PLIM_OK);
+        s = plim_tensor_contiguous(&turned, region, &v, err);
+        assert_true(s == PLIM_OK || (!v.data && v.rank == 0));
+    }
+    if (s == PLIM_OK) {
+        s = plim_output_shape(&output, PLIM_F32, (const int64_t[]){1 << 18}, 1, err);
+        assert_true(s == PLIM_OK || (!output.block && output.realloc_count == 0));
+    }
+    if (s == PLIM_OK) {
+        s = plim_tensor_to_dlpack(&t, region, 0, NULL, NULL, &managed, err);
+        assert_true((s == PLIM_OK) == (managed != NULL));
+    }
+    if (output.region) {
+        plim_output_deinit(&output);
+    }
+    plim_arena_close(arena);
+    return s;
+}
+
+static void every_failure_leaves_the_account_at_its_start(void **state)
+{
+    home *h = *state;
+    uint64_t used = plim_budget_used_bytes(h->budget), calls = 0;
+    plim_status s = PLIM_E_NOMEM;
+    plim_error err;
+
+    for (; s != PLIM_OK; calls++) {
+        plim_failing_provider failing;
+        assert_true(calls < 100);
+        plim_failing_provider_init(&failing, plim_provider_mmap(), calls, true);
+        s = use_all(h->budget, &failing.base, &err);
+        assert_true(s == PLIM_OK || s == PLIM_E_NOMEM);
+        assert_int_equal(plim_budget_used_bytes(h->budget), used);
+    }
+
+    assert_true(calls > 4); /* each of the four takes memory of its own */
+}
+
 static void outputs_are_reallocated_only_when_a_shape_does_not_fit(void **state)
 {
     home *h = *state;
@@ -461,6 +519,7 @@ int main(void)
         cmocka_unit_test(memory_out_of_reach_is_never_copied),
         cmocka_unit_test(copy_wants_one_shape_one_dtype_and_memory_that_can_be_written),
         cmocka_unit_test(a_refusing_region_leaves_nothing_behind),
+        cmocka_unit_test(every_failure_leaves_the_account_at_its_start),
         cmocka_unit_test(outputs_are_reallocated_only_when_a_shape_does_not_fit),
         cmocka_unit_test(an_output_that_is_refused_keeps_what_it_has),
         cmocka_unit_test(kv_cache_is_allocated_and_reported_under_its_own_tag),

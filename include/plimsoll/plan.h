@@ -52,6 +52,7 @@ PLIM_API size_t plim_plan_scratch_bytes(size_t count);
  * Owns:    borrows all; writes offset_bytes of buffers that are not fixed.
  * Memory:  @scratch of plim_plan_scratch_bytes(count), aligned to 16; no malloc.
  * The same input gives the same offsets on every machine. On failure no offset changed.
+ * Cost: O(n^2); made for plans of up to some 10^4 buffers.
  * Errors:  E_ARG     lower >= upper, size 0, alignment not a power of two (field says which,
  *                    detail names the id); scratch too small or not aligned.
  *          E_RANGE   a sum of sizes and their alignment padding overflows.
