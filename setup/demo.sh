@@ -41,6 +41,8 @@ for model in $models; do
     case $model in
     ppocr_v4_det) shape="--shape x:1x3x320x320" ;;
     ppocr_v4_rec) shape="--shape x:1x3x48x320" ;;
+    silero_vad_16k_op15) shape="--shape input:1x576 --shape state:2x1x128" ;;
+    magika_v3_3) shape="--shape bytes:1x2048" ;;
     *) shape= ;;
     esac
     artifact=$demo/artifacts/${model}__smany_jpany_trtnone_fp32.engine
