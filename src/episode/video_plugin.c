@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* video_plugin.c - find the decoder plug-in, open it, and check that its table is whole.
+ *
+ * A path that was named (by the caller, or in the environment) is taken or refused; it never
+ * falls through to another place. Without one the folders of the library or program are tried.
+ */
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "src/episode/video.h"
+
+#define PLUGIN_FILE "plimsoll-video.so"
+
+static plim_status refuse(plim_error *err, const char *found, const char *detail)
+{
+    plim_error_set(err, PLIM_E_UNSUPPORTED, "video", "plug-in",
+                   PLUGIN_FILE ": name it in PLIMSOLL_VIDEO, or put it beside the library", found);
+    plim_error_detail(err, "%s", detail);
+    return PLIM_E_UNSUPPORTED;
+}
+
+static plim_status open_at(plim_video_plugin *self, const char *path, plim_error *err)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        const char *why = dlerror();
+        return refuse(err, "a file that cannot be opened", why ? why : path);
+    }
+    plim_video_entry entry;
+    void *symbol = dlsym(library, PLIM_VIDEO_SYMBOL);
+    memcpy(&entry, &symbol, sizeof(entry)); /* C has no cast from object to function pointer */
+    const plim_video_ops *ops = entry ? entry() : NULL;
+    if (!ops || ops->abi != PLIM_VIDEO_ABI || ops->struct_size < sizeof(*ops) || !ops->open ||
+        !ops->next || !ops->convert || !ops->rewind || !ops->close) {
+        dlclose(library);
+        return refuse(err, "a plug-in of another version", path);
+    }
+    *self = (plim_video_plugin){.library = library, .ops = ops};
+    return PLIM_OK;
+}
+
+/* The file that this code was loaded from. A program started through PATH is known to the
+ * dynamic loader by its bare name only; the kernel passed the whole one beside the arguments. */
+static const char *own_file(void)
+{
+    static const char anchor = 0;
+    Dl_info info;
+    if (!dladdr(&anchor, &info) || !info.dli_fname) {
+        return "";
+    }
+    if (strchr(info.dli_fname, '/')) {
+        return info.dli_fname;
+    }
+    const char *program = (const char *)getauxval(AT_EXECFN);
+    return program ? program : "";
+}
+
+plim_status plim_video_plugin_open(plim_video_plugin *self, const char *path, plim_error *err)
+{
+    static const char *const beside[] = {"", "plimsoll/", "../", "../lib/plimsoll/"};
+    if (self->ops) {
+        return PLIM_OK;
+    }
+    const char *named = path && *path ? path : getenv("PLIMSOLL_VIDEO");
+    if (named && *named) {
+        return open_at(self, named, err);
+    }
+    const char *own = own_file(), *slash = strrchr(own, '/');
+    int folder = slash ? (int)(slash - own) + 1 : 0;
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+        char at[PATH_MAX];
+        int n = snprintf(at, sizeof(at), "%s%.*s%s" PLUGIN_FILE, folder ? "" : "./", folder, own,
+                         beside[i]);
+        if (n > 0 && (size_t)n < sizeof(at) && access(at, R_OK) == 0) {
+            return open_at(self, at, err);
+        }
+    }
+    return refuse(err, "no such file", own);
+}
+
+void plim_video_plugin_close(plim_video_plugin *self)
+{
+    if (self && self->library) {
+        dlclose(self->library);
+    }
+    if (self) {
+        *self = (plim_video_plugin){0};
+    }
+}
