@@ -102,6 +102,11 @@ $(B)/libplimsoll.so: $(LIB_OBJ) plimsoll.map
 $(B)/plimsoll-video.so: $(VIDEO_OBJ)
 	$(call say,LD $@)
 	$(Q)$(CC) -shared $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(AV_LIBS)
+$(B)/make_episode: $(B)/setup/make_episode.o
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(AV_LIBS)
+# a LeRobot data set for machines that have none: three episodes, one camera, 44 joints
+build/demo/episode: | $(B)/make_episode
+	$(Q)mkdir -p build/demo && rm -rf $@.new && $(B)/make_episode $@.new && mv $@.new $@
 $(B)/plimsoll: $(CLI_OBJ) $(B)/libplimsoll.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
@@ -118,7 +123,7 @@ $(BENCH_BIN): $(B)/%: $(B)/%.o $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 .PHONY: build-tests run-tests fuzz
-build-tests: deps lib tools $(TEST_BIN)
+build-tests: deps lib tools $(B)/make_episode $(TEST_BIN)
 run-tests: build-tests
 	$(Q)T='$(T)' sh test/run.sh $(B)
 test: deps ## everything a change must pass (T=arena for one)

@@ -6,6 +6,7 @@ set -u
 build=$1
 passed=0 failed=0 skipped=0
 export CMOCKA_MESSAGE_OUTPUT=TAP
+[ -n "${PLIMSOLL_VIDEO:-}" ] || export PLIMSOLL_VIDEO="$build/plimsoll-video.so"
 log=$build/test.log
 : >"$log"
 

@@ -49,16 +49,21 @@ typedef struct plim_dataset_info {
 } plim_dataset_info;
 
 /* plim_dataset_open - read the metadata of the data set in folder @path.
- * Owns:    gives *@out, built in @home; keeps @home until close.
- * Errors:  E_NOT_FOUND no such folder; E_FORMAT names file, line, field; E_UNSUPPORTED
- *          another version or format. */
+ * Owns:    gives *@out, built in @home (one block; bump or dynamic); keeps @home until close.
+ * Memory:  some 60 KiB and 8 bytes an episode; episodes.jsonl is read line by line.
+ * Errors:  E_NOT_FOUND no such folder or metadata file; E_FORMAT names file, line, field;
+ *          E_UNSUPPORTED another version or format; those of @home. */
 PLIM_API PLIM_MUST_USE plim_status plim_dataset_open(const char *path, plim_region *home,
                                                      plim_dataset **out, plim_error *err);
 PLIM_API void plim_dataset_close(plim_dataset *self);
 PLIM_API const plim_dataset_info *plim_dataset_get_info(const plim_dataset *self);
+
+/* plim_dataset_warning - text of warning @index; NULL past the last one that is kept (the first
+ * 64 are). Measuring and opening episodes may add to them; the same text counts once. */
 PLIM_API const char *plim_dataset_warning(const plim_dataset *self, uint32_t index);
 
-/* Bytes of one episode: on disk, and in memory if all of it were decoded (rgb24). */
+/* Bytes of one episode: on disk, and in memory if all of it were decoded (rgb24).
+ * disk_bytes + container_bytes is the size of the episode's files, to the byte. */
 typedef struct plim_episode_size {
     uint32_t index;
     uint64_t frame_count;
@@ -66,6 +71,10 @@ typedef struct plim_episode_size {
     uint64_t memory_bytes[3];
     uint64_t container_bytes;
 } plim_episode_size;
+
+/* plim_dataset_measure - from footers and indexes alone: nothing is decoded.
+ * Errors:  E_NOT_FOUND no such episode, or its table of numbers is missing (a missing video is a
+ *          warning and 0 bytes); E_FORMAT, E_UNSUPPORTED from the files. */
 PLIM_API PLIM_MUST_USE plim_status plim_dataset_measure(plim_dataset *self, uint32_t index,
                                                         plim_episode_size *out,
                                                         plim_error *err);
@@ -87,8 +96,13 @@ static inline plim_episode_opts plim_episode_opts_default(void)
     return o;
 }
 
-/* plim_episode_open - one episode, nothing decoded yet; opens files, makes the pools.
- * Errors:  E_BUDGET the window does not fit; E_UNSUPPORTED no video plug-in (and the remedy). */
+/* plim_episode_open - one episode: numbers decoded, no frame yet; opens files, makes the pools.
+ *
+ * The whole window is committed now, so that one that does not fit is refused here.
+ * Owns:    gives *@out; keeps @dataset and opts->arena until close.
+ * Errors:  E_BUDGET the window does not fit; E_UNSUPPORTED no video plug-in (and the remedy), or a
+ *          column encoding that is not read, by name; E_NOT_FOUND an episode or file that is not
+ *          there; E_FORMAT damaged files. */
 PLIM_API PLIM_MUST_USE plim_status plim_episode_open(plim_dataset *dataset, uint32_t index,
                                                      const plim_episode_opts *opts,
                                                      plim_episode **out, plim_error *err);
@@ -99,10 +113,14 @@ PLIM_API void plim_episode_close(plim_episode *self);
 
 /* plim_episode_frame - acquire frame @step of camera @feature: u8 [height, width, 3].
  *
- * Decodes forward as needed. A step behind the window is E_RANGE, one whose window is full of
- * unreleased frames is E_BUDGET (want 1 frame, have 0).
+ * Decodes forward as needed; steps that are passed over are not kept. A step behind the window is
+ * E_RANGE, one whose window is full of unreleased frames is E_BUDGET (want 1 frame, have 0).
+ * Each frame is acquired and released reader_count times; the last release drops it.
  * Owns:    gives a loan; plim_episode_release returns it. The data stays put meanwhile.
- * Errors:  E_FORMAT  damaged video; E_NOT_FOUND no such camera or step. */
+ * Errors:  E_FORMAT  damaged video; E_NOT_FOUND no such camera or step; E_STATE all readers hold
+ *          it. After a failure the window is as before, and the call may be repeated.
+ *
+ * plim_episode_release - Errors: E_STATE nobody holds that frame; E_NOT_FOUND no such camera. */
 PLIM_API PLIM_MUST_USE plim_status plim_episode_frame(plim_episode *self, const char *feature,
                                                       uint64_t step, plim_tensor *out,
                                                       plim_error *err);
@@ -116,7 +134,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_episode_row(plim_episode *self, const ch
                                                     uint64_t step, plim_tensor *out,
                                                     plim_error *err);
 
-/* plim_episode_drop - free every frame of every camera that no reader holds (row S10).
+/* plim_episode_drop_video - free every frame of every camera that no reader holds (row S10).
  * Returns the bytes that the account fell by. */
 PLIM_API uint64_t plim_episode_drop_video(plim_episode *self);
 
@@ -127,7 +145,11 @@ typedef struct plim_episode_stats {
     uint64_t video_now_bytes, video_peak_bytes; /* committed pool bytes */
     uint64_t state_action_bytes, other_bytes;
     uint64_t decoder_bytes;           /* the decoder's own frames, measured through its buffers */
+    uint64_t table_bytes;             /* our own tables, and rounding up to whole granules */
 } plim_episode_stats;
+
+/* plim_episode_read - the account rose since open by video_now + state_action + other + decoder +
+ * table bytes, exactly. */
 PLIM_API void plim_episode_read(const plim_episode *self, plim_episode_stats *out);
 
 #ifdef __cplusplus

@@ -51,8 +51,8 @@ static plim_status host_alloc(void *context, size_t size_bytes, void **out, plim
             return PLIM_FAIL(err, PLIM_E_RANGE, .what = "decoder frame");
         }
         opts.block_bytes = (size_t)block;
-        PLIM_TRY(plim_region_create(self->arena, PLIM_REGION_POOL, &opts, &self->decoder_pool,
-                                    err));
+        PLIM_TRY(
+            plim_region_create(self->arena, PLIM_REGION_POOL, &opts, &self->decoder_pool, err));
     }
     return plim_region_alloc(self->decoder_pool, size_bytes, 64, out, err);
 }
@@ -68,8 +68,8 @@ static void host_free(void *context, void *block)
 static plim_status host_charge(void *context, uint64_t bytes, plim_error *err)
 {
     plim_camera *self = context;
-    PLIM_TRY(plim_budget_charge(plim_arena_budget(self->arena), self->owner, PLIM_TAG_PLUGIN,
-                                bytes, err));
+    PLIM_TRY(plim_budget_charge(plim_arena_budget(self->arena), self->owner, PLIM_TAG_PLUGIN, bytes,
+                                err));
     self->foreign_bytes += bytes;
     return PLIM_OK;
 }
@@ -172,7 +172,7 @@ static void view(const plim_camera *self, const plim_window_slot *slot, plim_ten
                          .rank = 3,
                          .shape = {self->height, self->width, 3},
                          .strides = {row, 3, 1},
-                         .kind = plim_arena_provider(self->arena)->ops->kind};
+                         .kind = plim_provider_kind(plim_arena_provider(self->arena))};
 }
 
 static plim_status check_step(plim_camera *self, uint64_t step, plim_error *err)

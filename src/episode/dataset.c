@@ -70,8 +70,8 @@ static plim_status make_object(const char *path, plim_region *home, plim_dataset
     return PLIM_OK;
 }
 
-typedef plim_status (*meta_reader)(plim_dataset *self, const plim_file_bytes *file,
-                                   uint64_t lines, plim_error *err);
+typedef plim_status (*meta_reader)(plim_dataset *self, const plim_file_bytes *file, uint64_t lines,
+                                   plim_error *err);
 
 static plim_status read_info(plim_dataset *self, const plim_file_bytes *file, uint64_t lines,
                              plim_error *err)
@@ -141,8 +141,8 @@ static bool probe_video(plim_dataset *self, const char *name)
 static void warn_claim(plim_dataset *self, const char *what, uint64_t claimed, uint64_t found)
 {
     if (claimed != UINT64_MAX && claimed != found) {
-        plim_warnings_add(&self->warnings, "info.json says %" PRIu64 " %s, found %" PRIu64,
-                          claimed, what, found);
+        plim_warnings_add(&self->warnings, "info.json says %" PRIu64 " %s, found %" PRIu64, claimed,
+                          what, found);
     }
 }
 
@@ -158,8 +158,8 @@ static plim_status find_files(plim_dataset *self, plim_error *err)
             continue;
         }
         /* a template that cannot be filled in is an error, not a camera without files */
-        PLIM_TRY(plim_lerobot_path(l, self->root, feature->name, 0, self->path,
-                                   sizeof(self->path), err));
+        PLIM_TRY(plim_lerobot_path(l, self->root, feature->name, 0, self->path, sizeof(self->path),
+                                   err));
         feature->has_files = probe_video(self, feature->name);
         cameras += feature->has_files;
         if (!feature->has_files) {
@@ -302,14 +302,15 @@ static void warn_columns(plim_dataset *self)
         is_stored[feature - self->info.features] = true;
         plim_dtype dtype = plim_parquet_dtype(leaf);
         if (feature->group != PLIM_FEATURE_VIDEO && feature->dtype && feature->dtype != dtype) {
-            plim_warnings_add(&self->warnings, "column %s is stored in another dtype than "
-                                               "info.json declares",
+            plim_warnings_add(&self->warnings,
+                              "column %s is stored in another dtype than "
+                              "info.json declares",
                               leaf->root);
         }
     }
     for (uint32_t i = 0; i < self->info.feature_count; i++) {
-        if (!is_stored[i] && (self->info.features[i].group != PLIM_FEATURE_VIDEO ||
-                              self->lerobot.is_image[i])) {
+        if (!is_stored[i] &&
+            (self->info.features[i].group != PLIM_FEATURE_VIDEO || self->lerobot.is_image[i])) {
             plim_warnings_add(&self->warnings, "%s is declared in info.json but is no column",
                               self->info.features[i].name);
         }
@@ -333,9 +334,8 @@ plim_status plim_dataset_open_table(plim_dataset *self, uint32_t index, plim_fil
     return PLIM_OK;
 }
 
-plim_status plim_dataset_open_video(plim_dataset *self, uint32_t index,
-                                    const plim_feature *feature, plim_file_bytes *file,
-                                    plim_mp4 *mp4, plim_error *err)
+plim_status plim_dataset_open_video(plim_dataset *self, uint32_t index, const plim_feature *feature,
+                                    plim_file_bytes *file, plim_mp4 *mp4, plim_error *err)
 {
     *file = (plim_file_bytes){.fd = -1};
     PLIM_TRY(plim_lerobot_path(&self->lerobot, self->root, feature->name, index, self->path,
@@ -347,8 +347,9 @@ plim_status plim_dataset_open_video(plim_dataset *self, uint32_t index,
         return status;
     }
     if (feature->shape[0] != mp4->height || feature->shape[1] != mp4->width) {
-        plim_warnings_add(&self->warnings, "%s is declared %" PRId64 "x%" PRId64 ", the file "
-                                           "is %ux%u",
+        plim_warnings_add(&self->warnings,
+                          "%s is declared %" PRId64 "x%" PRId64 ", the file "
+                          "is %ux%u",
                           feature->name, feature->shape[0], feature->shape[1], mp4->height,
                           mp4->width);
         self->info.warning_count = self->warnings.count;
@@ -360,12 +361,10 @@ plim_status plim_dataset_open_video(plim_dataset *self, uint32_t index,
 static bool column_bytes(const plim_dataset *self, const plim_parquet_leaf *leaf, uint64_t *out)
 {
     const plim_feature *feature = plim_dataset_feature(self, leaf->root);
-    uint64_t item = plim_parquet_dtype(leaf) == PLIM_BOOL      ? 1
-                    : leaf->type == PLIM_PARQUET_INT32 ||
-                            leaf->type == PLIM_PARQUET_FLOAT   ? 4
-                    : leaf->type == PLIM_PARQUET_INT64 ||
-                            leaf->type == PLIM_PARQUET_DOUBLE  ? 8
-                                                               : 0;
+    uint64_t item = plim_parquet_dtype(leaf) == PLIM_BOOL                                   ? 1
+                    : leaf->type == PLIM_PARQUET_INT32 || leaf->type == PLIM_PARQUET_FLOAT  ? 4
+                    : leaf->type == PLIM_PARQUET_INT64 || leaf->type == PLIM_PARQUET_DOUBLE ? 8
+                                                                                            : 0;
     if (feature && feature->group == PLIM_FEATURE_VIDEO) { /* pictures in the table */
         uint64_t pixels;
         return bytes_mul((uint64_t)feature->shape[0], (uint64_t)feature->shape[1], &pixels) &&
@@ -421,9 +420,9 @@ static plim_status measure_video(plim_dataset *self, const plim_feature *feature
     plim_file_bytes_close(&file);
     uint64_t frames = mp4.sample_count < out->frame_count ? mp4.sample_count : out->frame_count;
     if (mp4.sample_count != out->frame_count) {
-        plim_warnings_add(&self->warnings, "%s episode %u: %u frames in the file, %" PRIu64
-                                           " steps",
-                          feature->name, out->index, mp4.sample_count, out->frame_count);
+        plim_warnings_add(&self->warnings,
+                          "%s episode %u: %u frames in the file, %" PRIu64 " steps", feature->name,
+                          out->index, mp4.sample_count, out->frame_count);
         self->info.warning_count = self->warnings.count;
     }
     if (!bytes_mul((uint64_t)mp4.width * mp4.height * 3, frames, &bytes) ||
@@ -446,8 +445,8 @@ plim_status plim_dataset_measure(plim_dataset *self, uint32_t index, plim_episod
     PLIM_TRY(plim_dataset_find(self, index, &episode, err));
     PLIM_TRY(plim_dataset_open_table(self, index, &file, NULL, NULL, err));
     plim_file_bytes_close(&file);
-    size.frame_count = self->parquet.row_count < episode->length ? self->parquet.row_count
-                                                                 : episode->length;
+    size.frame_count =
+        self->parquet.row_count < episode->length ? self->parquet.row_count : episode->length;
     if (self->parquet.row_count != episode->length) {
         plim_warnings_add(&self->warnings, "episode %u: %" PRIu64 " rows, episodes.jsonl says %u",
                           index, self->parquet.row_count, episode->length);

@@ -30,9 +30,8 @@ PLIM_MUST_USE plim_status plim_dataset_find(const plim_dataset *self, uint32_t i
 /* The table of numbers of an episode, its footer in self->parquet; the caller closes @file.
  * Adds a warning for each column that disagrees with info.json. */
 PLIM_MUST_USE plim_status plim_dataset_open_table(plim_dataset *self, uint32_t index,
-                                                  plim_file_bytes *file,
-                                                  plim_parquet_visit visit, void *context,
-                                                  plim_error *err);
+                                                  plim_file_bytes *file, plim_parquet_visit visit,
+                                                  void *context, plim_error *err);
 
 /* The video of camera @feature in episode @index; the caller closes @file. self->path is its
  * path until the next call. Errors: E_NOT_FOUND when the episode has no such file. */

@@ -160,8 +160,7 @@ static plim_status read_shape(const plim_file_bytes *file, plim_feature *feature
 /* Some sets write pictures as [C, H, W]; the names of the dimensions tell. */
 static void order_picture(plim_feature *feature, const json_t *value)
 {
-    const char *first =
-        json_string_value(json_array_get(json_object_get(value, "names"), 0));
+    const char *first = json_string_value(json_array_get(json_object_get(value, "names"), 0));
     if (first && (starts_with(first, "channel") || strcmp(first, "rgb") == 0)) {
         int64_t channels = feature->shape[0];
         feature->shape[0] = feature->shape[1];
@@ -326,7 +325,7 @@ static const plim_feature *feature_named(const plim_lerobot *self, const char *n
 static void check_slice(plim_lerobot *self, const char *kind, const char *key, const json_t *value)
 {
     const char *original = json_string_value(json_object_get(value, "original_key"));
-    const char *name = original                    ? original
+    const char *name = original                     ? original
                        : strcmp(kind, "state") == 0 ? "observation.state"
                                                     : "action";
     const plim_feature *feature = feature_named(self, name);

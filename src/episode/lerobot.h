@@ -25,9 +25,9 @@ typedef struct plim_lerobot_episode {
 } plim_lerobot_episode;
 
 typedef struct plim_lerobot {
-    plim_dataset_info *info; /* borrowed: what the metadata says goes there */
-    plim_warnings *warnings; /* borrowed */
-    char data_path[256], video_path[256]; /* templates; video_path may be "" */
+    plim_dataset_info *info;                  /* borrowed: what the metadata says goes there */
+    plim_warnings *warnings;                  /* borrowed */
+    char data_path[256], video_path[256];     /* templates; video_path may be "" */
     bool is_image[PLIM_DATASET_FEATURES_MAX]; /* pictures inside the table, not in a video */
     uint64_t chunk_episodes;
     /* what info.json claims; UINT64_MAX when it says nothing */
@@ -43,8 +43,7 @@ PLIM_MUST_USE plim_status plim_lerobot_read_info(plim_lerobot *self, const plim_
 /* plim_lerobot_read_modality - GR00T's modality.json: sets has_modality, gives warnings for keys
  * and slices that the features do not have. Errors: as read_info. */
 PLIM_MUST_USE plim_status plim_lerobot_read_modality(plim_lerobot *self,
-                                                     const plim_file_bytes *file,
-                                                     plim_error *err);
+                                                     const plim_file_bytes *file, plim_error *err);
 
 /* plim_lerobot_count_lines - lines with something on them. */
 PLIM_MUST_USE plim_status plim_lerobot_count_lines(const plim_file_bytes *file, uint64_t *out,
@@ -54,8 +53,8 @@ PLIM_MUST_USE plim_status plim_lerobot_count_lines(const plim_file_bytes *file, 
  * file may be any size. Sets episode_count and frame_count. */
 PLIM_MUST_USE plim_status plim_lerobot_read_episodes(plim_lerobot *self,
                                                      const plim_file_bytes *file,
-                                                     plim_lerobot_episode *episodes,
-                                                     uint64_t limit, plim_error *err);
+                                                     plim_lerobot_episode *episodes, uint64_t limit,
+                                                     plim_error *err);
 
 /* plim_lerobot_path - @root / the template filled in. @video_key NULL: the table of numbers.
  * Errors:  E_FORMAT  a placeholder that is not known, or a path that leaves the data set.

@@ -4,9 +4,9 @@
  * Decides how many bytes of a file are encoded frames and when each frame is shown.
  * Refuses fragmented files (moof), files without a video track, and every table that claims
  * more entries than its box has bytes.
- * Invariants: a box lies inside its parent; at most BOX_LIMIT boxes are looked at, DEPTH_LIMIT deep;
- * the sum of the sample sizes never exceeds the file. A track inside a track is read as the inner
- * one, harmlessly.
+ * Invariants: a box lies inside its parent; at most BOX_LIMIT boxes are looked at, DEPTH_LIMIT
+ * deep; the sum of the sample sizes never exceeds the file. A track inside a track is read as the
+ * inner one, harmlessly.
  */
 #include "src/episode/mp4.h"
 

@@ -16,10 +16,10 @@ typedef struct plim_mp4_table {
 typedef struct plim_mp4 {
     char codec[5]; /* the sample entry's four characters: "avc1", "hvc1", "av01" */
     uint32_t width, height;
-    uint32_t timescale;      /* ticks a second */
-    uint32_t sample_count;   /* encoded frames */
-    uint32_t keyframe_count; /* sample_count when the file has no table of them */
-    uint64_t sample_bytes;   /* sum of the encoded frames */
+    uint32_t timescale;       /* ticks a second */
+    uint32_t sample_count;    /* encoded frames */
+    uint32_t keyframe_count;  /* sample_count when the file has no table of them */
+    uint64_t sample_bytes;    /* sum of the encoded frames */
     uint64_t container_bytes; /* the file less sample_bytes */
     int64_t first_tick;       /* edit list: media time shown first */
     uint32_t fixed_sample_bytes;

@@ -11,6 +11,9 @@
 
 #include <math.h>
 
+/* Times that went through float32 differ in their last digits: below this it is a tie. */
+#define TIE_SECONDS 1e-5
+
 static double column_at(const plim_pairing_input *in, uint32_t row)
 {
     return in->is_double ? ((const double *)in->seconds)[row]
@@ -40,14 +43,14 @@ plim_pairing_result plim_pairing_solve(const plim_pairing_input *in, uint32_t st
     bool has_column = is_rising(in);
     uint32_t frame = 0;
     for (uint32_t step = 0; step < step_count; step++) {
-        double at = has_column && step < in->row_count
-                        ? column_at(in, step) - column_at(in, 0)
-                        : (double)step / in->frames_per_second;
+        double at = has_column && step < in->row_count ? column_at(in, step) - column_at(in, 0)
+                                                       : (double)step / in->frames_per_second;
         if (result.is_by_order && step < in->frame_count) {
             frame = step;
         } else {
             while (frame + 1 < in->frame_count &&
-                   fabs(frame_seconds(in, frame + 1) - at) < fabs(frame_seconds(in, frame) - at)) {
+                   fabs(frame_seconds(in, frame + 1) - at) + TIE_SECONDS <
+                       fabs(frame_seconds(in, frame) - at)) {
                 frame++;
             }
         }

@@ -17,14 +17,14 @@
 #define PLIM_PARQUET_ROWS_MAX   (1u << 24)
 
 typedef enum plim_parquet_type { /* physical types, as numbered by the format */
-    PLIM_PARQUET_BOOLEAN = 0,
-    PLIM_PARQUET_INT32 = 1,
-    PLIM_PARQUET_INT64 = 2,
-    PLIM_PARQUET_INT96 = 3,
-    PLIM_PARQUET_FLOAT = 4,
-    PLIM_PARQUET_DOUBLE = 5,
-    PLIM_PARQUET_BYTE_ARRAY = 6,
-    PLIM_PARQUET_FIXED = 7,
+                                 PLIM_PARQUET_BOOLEAN = 0,
+                                 PLIM_PARQUET_INT32 = 1,
+                                 PLIM_PARQUET_INT64 = 2,
+                                 PLIM_PARQUET_INT96 = 3,
+                                 PLIM_PARQUET_FLOAT = 4,
+                                 PLIM_PARQUET_DOUBLE = 5,
+                                 PLIM_PARQUET_BYTE_ARRAY = 6,
+                                 PLIM_PARQUET_FIXED = 7,
 } plim_parquet_type;
 
 /* A leaf of the schema: one stored column. A list column is one leaf below its root. */
@@ -73,8 +73,8 @@ plim_dtype plim_parquet_dtype(const plim_parquet_leaf *leaf);
 uint64_t plim_parquet_width(const plim_parquet *parquet, const plim_parquet_leaf *leaf);
 
 /* plim_parquet_scratch_bytes - room that plim_parquet_values needs for @chunk. */
-PLIM_MUST_USE plim_status plim_parquet_scratch_bytes(const plim_parquet_chunk *chunk,
-                                                     uint64_t *out, plim_error *err);
+PLIM_MUST_USE plim_status plim_parquet_scratch_bytes(const plim_parquet_chunk *chunk, uint64_t *out,
+                                                     plim_error *err);
 
 /* plim_parquet_values - all values of @chunk, dense, at @out.
  *

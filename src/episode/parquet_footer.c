@@ -13,12 +13,12 @@
 #include "src/episode/parquet.h"
 #include "src/episode/thrift.h"
 
-#define FOOTER_TAIL    8u /* length and magic */
-#define SCHEMA_DEPTH   8u
-#define SCHEMA_LIMIT   4096u
-#define SNAPPY_RATIO   22u
-#define CODEC_NONE     0
-#define PLAIN_SLACK    4096u
+#define FOOTER_TAIL  8u /* length and magic */
+#define SCHEMA_DEPTH 8u
+#define SCHEMA_LIMIT 4096u
+#define SNAPPY_RATIO 22u
+#define CODEC_NONE   0
+#define PLAIN_SLACK  4096u
 
 typedef struct footer_read {
     plim_thrift thrift;
@@ -165,16 +165,15 @@ static bool check_chunk(footer_read *f, const chunk_meta *m, uint32_t index,
     if (t->status != PLIM_OK) {
         return false;
     }
-    if (!m->is_there || index >= f->out->leaf_count ||
-        m->type != f->out->leaves[index].type) {
+    if (!m->is_there || index >= f->out->leaf_count || m->type != f->out->leaves[index].type) {
         plim_thrift_fail(t, "row group", "one chunk per column of the schema", "another");
         return false;
     }
     const char *name = f->out->leaves[index].root;
-    int64_t at = m->dictionary_at > 0 && m->dictionary_at < m->data_at ? m->dictionary_at
-                                                                       : m->data_at;
-    if (m->disk < 0 || m->plain < 0 || m->values < 0 || at < 4 ||
-        (uint64_t)at > f->footer_at || (uint64_t)m->disk > f->footer_at - (uint64_t)at) {
+    int64_t at =
+        m->dictionary_at > 0 && m->dictionary_at < m->data_at ? m->dictionary_at : m->data_at;
+    if (m->disk < 0 || m->plain < 0 || m->values < 0 || at < 4 || (uint64_t)at > f->footer_at ||
+        (uint64_t)m->disk > f->footer_at - (uint64_t)at) {
         plim_thrift_fail(t, name, "a chunk inside the file", "outside");
         return false;
     }
@@ -328,11 +327,8 @@ plim_status plim_parquet_read(const plim_file_bytes *file, plim_parquet *out,
     if (bytes > end - 4) {
         return refuse(err, file, PLIM_E_FORMAT, "a footer inside the file", "longer");
     }
-    footer_read f = {.out = out,
-                     .visit = visit,
-                     .context = context,
-                     .err = err,
-                     .footer_at = end - bytes};
+    footer_read f = {
+        .out = out, .visit = visit, .context = context, .err = err, .footer_at = end - bytes};
     plim_thrift_init(&f.thrift, file, f.footer_at, end, err);
     read_metadata(&f);
     if (f.thrift.status != PLIM_OK) {

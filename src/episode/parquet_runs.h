@@ -9,11 +9,11 @@
 
 typedef struct plim_parquet_runs {
     const uint8_t *at, *end;
-    uint32_t bit_width;  /* 0 .. 32 */
-    uint64_t left;       /* values left in this run */
+    uint32_t bit_width; /* 0 .. 32 */
+    uint64_t left;      /* values left in this run */
     bool is_packed;
-    uint32_t value;      /* of a repeated run */
-    uint64_t bits;       /* packed: bits fetched, lowest first */
+    uint32_t value; /* of a repeated run */
+    uint64_t bits;  /* packed: bits fetched, lowest first */
     uint32_t bit_count;
 } plim_parquet_runs;
 

@@ -43,8 +43,8 @@ typedef struct values_read {
     uint64_t width;
     uint32_t item_bytes; /* of a value in the file; 0 for booleans */
     plim_error *err;
-    uint8_t *stored;          /* chunk->disk_bytes */
-    uint8_t *room;            /* chunk->plain_bytes: dictionary first, then the plain page */
+    uint8_t *stored; /* chunk->disk_bytes */
+    uint8_t *room;   /* chunk->plain_bytes: dictionary first, then the plain page */
     uint64_t room_bytes;
     uint64_t dictionary_bytes;
     uint32_t dictionary_count;
@@ -73,16 +73,10 @@ static const char *codec_name(int64_t codec)
 
 static const char *encoding_name(int64_t encoding)
 {
-    static const char *const names[] = {"PLAIN",
-                                        "encoding 1",
-                                        "PLAIN_DICTIONARY",
-                                        "RLE",
-                                        "BIT_PACKED",
-                                        "DELTA_BINARY_PACKED",
-                                        "DELTA_LENGTH_BYTE_ARRAY",
-                                        "DELTA_BYTE_ARRAY",
-                                        "RLE_DICTIONARY",
-                                        "BYTE_STREAM_SPLIT"};
+    static const char *const names[] = {
+        "PLAIN",          "encoding 1",          "PLAIN_DICTIONARY",        "RLE",
+        "BIT_PACKED",     "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY",
+        "RLE_DICTIONARY", "BYTE_STREAM_SPLIT"};
     return encoding >= 0 && encoding < 10 ? names[encoding] : "an unknown encoding";
 }
 
@@ -272,8 +266,7 @@ static plim_status read_payload(values_read *r, const page_head *head, const uin
                                 uint64_t bytes)
 {
     uint64_t count = (uint64_t)head->value_count;
-    if (!r->item_bytes &&
-        (head->encoding == ENCODING_PLAIN || head->encoding == ENCODING_RLE)) {
+    if (!r->item_bytes && (head->encoding == ENCODING_PLAIN || head->encoding == ENCODING_RLE)) {
         return read_booleans(r, at, bytes, count, head->encoding);
     }
     if (r->item_bytes && head->encoding == ENCODING_PLAIN) {
@@ -302,8 +295,8 @@ static plim_status read_data(values_read *r, const page_head *head)
             return damaged(r, "levels inside their page", "longer ones");
         }
         uint64_t length = plim_le32(page + at);
-        PLIM_TRY(check_levels(r, page + at + 4, length, (uint64_t)head->value_count,
-                              is_repetition));
+        PLIM_TRY(
+            check_levels(r, page + at + 4, length, (uint64_t)head->value_count, is_repetition));
         at += 4 + length;
     }
     return read_payload(r, head, page + at, bytes - at);
@@ -315,7 +308,8 @@ static plim_status read_data_v2(values_read *r, const page_head *head)
     uint64_t repetition = (uint64_t)head->repetition_bytes;
     uint64_t definition = (uint64_t)head->definition_bytes;
     uint64_t stored = (uint64_t)head->disk_bytes, plain = (uint64_t)head->plain_bytes;
-    if (repetition > stored || definition > stored - repetition || plain < repetition + definition) {
+    if (repetition > stored || definition > stored - repetition ||
+        plain < repetition + definition) {
         return damaged(r, "levels inside their page", "longer ones");
     }
     if (r->leaf->max_repetition) {
@@ -327,8 +321,8 @@ static plim_status read_data_v2(values_read *r, const page_head *head)
     }
     uint64_t levels = repetition + definition;
     uint8_t *page = r->room + r->dictionary_bytes;
-    PLIM_TRY(expand(r, r->stored + levels, stored - levels, page, plain - levels,
-                    head->is_compressed));
+    PLIM_TRY(
+        expand(r, r->stored + levels, stored - levels, page, plain - levels, head->is_compressed));
     return read_payload(r, head, page, plain - levels);
 }
 

@@ -20,8 +20,7 @@ void plim_thrift_init(plim_thrift *self, const plim_file_bytes *file, uint64_t a
 void plim_thrift_fail(plim_thrift *self, const char *field, const char *wanted, const char *found)
 {
     if (self->status == PLIM_OK) {
-        self->status =
-            plim_error_set(self->err, PLIM_E_FORMAT, "parquet", field, wanted, found);
+        self->status = plim_error_set(self->err, PLIM_E_FORMAT, "parquet", field, wanted, found);
         plim_error_detail(self->err, "%s", self->file->path);
     }
 }

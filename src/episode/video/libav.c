@@ -307,10 +307,9 @@ static plim_status video_convert(plim_video *video, uint32_t width, uint32_t hei
         return refuse(err, PLIM_E_FORMAT, "frame size", video->format->url, 0);
     }
     /* bit-exact paths only: the same picture on every CPU */
-    video->scale = sws_getCachedContext(video->scale, frame->width, frame->height, frame->format,
-                                        frame->width, frame->height, AV_PIX_FMT_RGB24,
-                                        SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL,
-                                        NULL);
+    video->scale = sws_getCachedContext(
+        video->scale, frame->width, frame->height, frame->format, frame->width, frame->height,
+        AV_PIX_FMT_RGB24, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
     if (!video->scale) {
         const char *name = av_get_pix_fmt_name(frame->format);
         return refuse(err, PLIM_E_UNSUPPORTED, "pixel format", name ? name : "?", 0);
