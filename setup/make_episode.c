@@ -403,6 +403,7 @@ static AVCodecContext *open_encoder(const make_opts *o, const AVFormatContext *o
     if (strcmp(encoder->name, "libx264") == 0) {
         check(av_opt_set(codec->priv_data, "preset", "veryfast", 0), "preset");
         check(av_opt_set(codec->priv_data, "crf", "23", 0), "crf");
+        check(av_opt_set(codec->priv_data, "x264-params", "scenecut=0", 0), "keyframes");
     } else {
         codec->bit_rate = 1000000;
     }
