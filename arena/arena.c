@@ -205,32 +205,39 @@ void plim_arena_read(const plim_arena *self, plim_arena_stats *out)
 
 /* ---- check ---- */
 
-static const char *check(const plim_arena *self)
+const char *plim_arena_check_spans(const plim_arena *self)
 {
-    uint64_t at = 0, committed = 0, tables = 0;
+    uint64_t at = 0;
     uint32_t count = 0;
     for (uint32_t i = self->first; i != REGION_NONE; i = self->regions[i].next) {
-        const plim_region *r = &self->regions[i];
-        if (i >= self->region_limit || ++count > self->region_limit || !r->table ||
-            r->arena != self) {
+        if (i >= self->region_limit || ++count > self->region_limit || !self->regions[i].table ||
+            self->regions[i].arena != self) {
             return "arena: the list of regions is broken";
         }
-        if (r->span_offset < at || r->span_bytes > self->reserve_bytes - r->span_offset) {
-            return "arena: spans overlap or leave the reservation";
+        const plim_region *r = &self->regions[i];
+        if (r->span_offset < at || r->span_bytes > self->reserve_bytes - r->span_offset ||
+            r->base != self->base + r->span_offset || (uintptr_t)r->base % r->align_bytes != 0) {
+            return "arena: spans overlap, leave the reservation or lose their alignment";
         }
         at = r->span_offset + r->span_bytes;
-        committed += r->committed_bytes;
-        tables += r->tables_bytes;
-        const char *broken = plim_region_check(r);
-        if (broken) {
-            return broken;
-        }
     }
-    if (count != self->region_count || committed != atomic_load(&self->committed_bytes) ||
-        tables != atomic_load(&self->region_tables_bytes)) {
-        return "arena: the totals do not add up";
+    return count == self->region_count ? NULL : "arena: regions are lost";
+}
+
+static const char *check(const plim_arena *self)
+{
+    uint64_t committed = 0, tables = 0;
+    const char *broken = plim_arena_check_spans(self);
+    for (uint32_t i = self->first; !broken && i != REGION_NONE; i = self->regions[i].next) {
+        committed += self->regions[i].committed_bytes;
+        tables += self->regions[i].tables_bytes;
+        broken = plim_region_check(&self->regions[i]);
     }
-    return NULL;
+    if (!broken && (committed != atomic_load(&self->committed_bytes) ||
+                    tables != atomic_load(&self->region_tables_bytes))) {
+        broken = "arena: the totals do not add up";
+    }
+    return broken;
 }
 
 plim_status plim_arena_check(const plim_arena *self, plim_error *err)

@@ -106,6 +106,10 @@ void plim_arena_tables_give(plim_budget *budget, plim_provider *home, plim_owner
 PLIM_MUST_USE plim_status plim_arena_admit_growth(plim_arena *self, uint64_t bytes,
                                                   plim_error *err);
 
+/* What does not change while a region lives: its place among the others. So it may be called
+ * while other regions hand out blocks on other threads. NULL when all is well. */
+const char *plim_arena_check_spans(const plim_arena *self);
+
 /* One region's invariants; NULL when they hold. */
 const char *plim_region_check(const plim_region *self);
 

@@ -18,7 +18,7 @@
 
 #if PLIM_CHECKS >= 2
 #define CHECK_REGION(self) PLIM_ASSERT(plim_region_check(self) == NULL)
-#define CHECK_ARENA(self)  PLIM_ASSERT(plim_arena_check((self), NULL) == PLIM_OK)
+#define CHECK_ARENA(self)  PLIM_ASSERT(plim_arena_check_spans(self) == NULL)
 #else
 #define CHECK_REGION(self) ((void)(self))
 #define CHECK_ARENA(self)  ((void)(self))
@@ -280,6 +280,7 @@ plim_status plim_region_create(plim_arena *arena, plim_region_kind kind,
         return status;
     }
     CHECK_ARENA(arena);
+    CHECK_REGION(r);
     *out = r;
     return PLIM_OK;
 }

@@ -536,6 +536,8 @@ static void carving_reuses_gaps_and_tells_fragmentation_from_exhaustion(void **s
     assert_int_equal(err.want, 5 * GRANULE);
     assert_int_equal(err.have, 4 * GRANULE);
     assert_int_equal(err.limit, 8 * GRANULE);
+    o.size_bytes = 8 * GRANULE;
+    assert_status(plim_region_create(a, PLIM_REGION_BUMP, &o, &more, &err), PLIM_E_FRAG);
     o.size_bytes = 9 * GRANULE;
     assert_status(plim_region_create(a, PLIM_REGION_BUMP, &o, &more, &err), PLIM_E_RANGE);
     o.size_bytes = 4 * GRANULE;
@@ -763,12 +765,15 @@ static void separate_regions_serve_separate_threads_under_one_cap(void **state)
     home h;
     pthread_t threads[8];
     worker workers[8];
-    home_open(&h, 2 * MIB); /* eight regions of up to 1 MiB do not fit together */
+    home_open(&h, 3 * MIB); /* eight regions of up to 1 MiB do not fit together */
     for (size_t i = 0; i < 8; i++) {
         workers[i] = (worker){make(&h, PLIM_REGION_DYNAMIC, MIB), i, 0};
     }
     for (size_t i = 0; i < 8; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (int i = 0; i < 200; i++) { /* others come and go meanwhile */
+        plim_region_destroy(make(&h, PLIM_REGION_BUMP, MIB));
     }
     for (size_t i = 0; i < 8; i++) {
         pthread_join(threads[i], NULL);
@@ -776,8 +781,8 @@ static void separate_regions_serve_separate_threads_under_one_cap(void **state)
         plim_region_trim(workers[i].region);
         assert_int_equal(stats(workers[i].region).committed_bytes, 0);
     }
-    assert_true(plim_budget_peak_bytes(h.budget) <= 2 * MIB);
-    assert_true(h.seen.committed_peak_bytes <= 2 * MIB);
+    assert_true(plim_budget_peak_bytes(h.budget) <= 3 * MIB);
+    assert_true(h.seen.committed_peak_bytes <= 3 * MIB);
     home_close(&h);
 }
 

@@ -417,7 +417,12 @@ static void move_changes_labels_and_not_the_total(void **state)
 
     plim_budget_move(b, o, PLIM_TAG_LOAD_WINDOW, o, PLIM_TAG_WEIGHTS, 4096);
 
-    plim_budget_read(b, &a, NULL, 0);
+    plim_account_row rows[4];
+    plim_budget_read(b, &a, rows, 4);
+    assert_int_equal(rows[1].tag, PLIM_TAG_WEIGHTS);
+    assert_int_equal(rows[1].at_peak_bytes, 0);
+    assert_int_equal(rows[2].tag, PLIM_TAG_LOAD_WINDOW);
+    assert_int_equal(rows[2].at_peak_bytes, 4096); /* as it was when the peak was reached */
     assert_int_equal(a.used_bytes, OWN + 4096);
     assert_int_equal(a.peak_bytes, OWN + 4096);
     assert_int_equal(a.tag_now_bytes[PLIM_TAG_LOAD_WINDOW], 0);
@@ -556,6 +561,9 @@ static void attach_refuses_every_truncation(void **state)
     const plim_budget *reader = NULL;
 
     assert_ok(plim_budget_attach(whole, bytes, &reader, &err));
+    assert_status(plim_budget_attach(whole, bytes - 1, &reader, &err), PLIM_E_RANGE);
+    assert_int_equal(err.want, bytes);
+    assert_int_equal(err.have, bytes - 1);
     for (size_t n = 0; n < bytes; n += n < 400 ? 1 : 97) {
         void *cut = malloc(n ? n : 1);
         memcpy(cut, whole, n);
@@ -618,6 +626,18 @@ static void attach_names_what_is_wrong(void **state)
     assert_status(plim_budget_attach(image, bytes, &reader, &err), PLIM_E_FORMAT);
     assert_string_equal(err.what, "account: of another version");
     image[8] = 1;
+    const uint32_t owner_limits[] = {0, 63, 65, 4096, 4097, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(owner_limits) / sizeof(owner_limits[0]); i++) {
+        memcpy(image + 32, &owner_limits[i], 4);
+        assert_status(plim_budget_attach(image, bytes, &reader, &err), PLIM_E_FORMAT);
+        assert_string_equal(err.what, "account: counts that cannot be");
+    }
+    memcpy(image + 32, &(uint32_t){0}, 4); /* no owner at all, and a length that agrees */
+    memcpy(image + 16, &(uint64_t){264}, 8);
+    assert_status(plim_budget_attach(image, bytes, &reader, &err), PLIM_E_FORMAT);
+    memcpy(image + 32, &(uint32_t){64}, 4);
+    memcpy(image + 16, &(uint64_t){bytes}, 8);
+    assert_ok(plim_budget_attach(image, bytes, &reader, &err));
     memset(image + 264 + 8, 'n', PLIM_NAME_BYTES); /* the first owner's name does not end */
     assert_status(plim_budget_attach(image, bytes, &reader, &err), PLIM_E_FORMAT);
     assert_string_equal(err.what, "account: owner names that cannot be");

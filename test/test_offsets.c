@@ -140,6 +140,25 @@ static void largest_range_there_is_can_be_split_at_its_end(void **state)
     free(o);
 }
 
+static void quick_search_passes_by_classes_that_may_be_too_small(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(1000 * UNIT, 16);
+    uint64_t hole = 0, wall = 0, at = 0;
+    assert_true(take(o, 64 * UNIT, 1, &hole));
+    assert_true(take(o, UNIT, 1, &wall));
+    assert_true(plim_offsets_free(o, hole)); /* free: 64 units, and 935 at the end */
+
+    /* 65 shares the hole's class, 100 its first level: neither may stop at the hole. */
+    assert_true(plim_offsets_alloc(o, 65 * UNIT, 1, false, UINT64_MAX, &at));
+    assert_int_equal(at, 65 * UNIT);
+    assert_true(plim_offsets_alloc(o, 100 * UNIT, 1, false, UINT64_MAX, &at));
+    assert_int_equal(at, 130 * UNIT);
+    assert_true(plim_offsets_alloc(o, 64 * UNIT, 1, false, UINT64_MAX, &at));
+    assert_int_equal(at, 0);
+    free(o);
+}
+
 static void exact_search_stays_below_its_limit(void **state)
 {
     (void)state;
@@ -278,6 +297,7 @@ int main(void)
         cmocka_unit_test(live_limit_holds_and_tables_never_run_out_before_it),
         cmocka_unit_test(footprint_refuses_what_cannot_be_counted),
         cmocka_unit_test(largest_range_there_is_can_be_split_at_its_end),
+        cmocka_unit_test(quick_search_passes_by_classes_that_may_be_too_small),
         cmocka_unit_test(exact_search_stays_below_its_limit),
         cmocka_unit_test(any_sequence_agrees_with_a_naive_oracle),
     };

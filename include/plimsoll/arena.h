@@ -97,8 +97,11 @@ typedef struct plim_arena_stats {
 /* plim_arena_open - reserve the address space once.
  *
  * Owns:    gives *@out; keeps @budget and @provider until close.
- * Threads: calls on one arena and its regions need one lock of the caller's, except
- *          that separate regions may be used from separate threads after creation.
+ * Threads: one lock of the caller's for the arena (create, destroy, regions, check, close),
+ *          one for each region (everything that takes a plim_region, reading its statistics
+ *          included). Regions may be used on other threads while one is created or
+ *          destroyed; plim_arena_regions and plim_arena_check need them all at rest. seal,
+ *          plim_region_at and plim_region_base may be called at any time.
  * Errors:  E_NOMEM  the provider refused.  E_ARG  granule not a power of two or below a page.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_arena_open(plim_budget *budget, plim_provider *provider,

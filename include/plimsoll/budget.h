@@ -118,7 +118,8 @@ PLIM_API const char *plim_budget_owner_name(const plim_budget *self, plim_owner 
 
 /* plim_budget_charge - take @bytes under the cap, or change nothing.
  *
- * Threads: any, lock-free. Cost: a few atomic operations.
+ * Threads: any, lock-free. Cost: a few atomic operations; the first credit after a new peak
+ *          also writes down who holds what (one pass over the registered owners).
  * Errors:  E_BUDGET  used + bytes > cap; want, have, limit and holders are filled in.
  *          E_STATE   sealed with PLIM_SEAL_REFUSE.
  *          E_ARG     unknown tag or owner.
