@@ -40,16 +40,23 @@ static plim_status check_inputs(const plim_engine *e, const run_args *a, plim_er
     return PLIM_OK;
 }
 
-/* What the run kept committed and nobody uses goes back, unless it could not be had again. */
-static void give_back(plim_engine *e)
+/* What the run committed and nobody uses goes back, unless it could not be had again. A region
+ * that the run made goes whole, so that the account is where the run found it. */
+static void give_back(plim_engine *e, bool had_dynamic)
 {
     plim_scratch *s = e->scratch;
+    plim_region_stats stats;
     pthread_mutex_lock(&e->runtime->lock);
     bool is_sealed = e->runtime->is_sealed;
     pthread_mutex_unlock(&e->runtime->lock);
     pthread_mutex_lock(&s->block_lock);
     if (s->dynamic && !is_sealed) {
-        (void)plim_region_trim(s->dynamic);
+        plim_region_read(s->dynamic, &stats);
+        if (!had_dynamic && stats.block_count == 0) {
+            plim_runtime_drop(e->runtime, &s->dynamic);
+        } else {
+            (void)plim_region_trim(s->dynamic);
+        }
     }
     pthread_mutex_unlock(&s->block_lock);
 }
@@ -85,6 +92,9 @@ static plim_status run(plim_engine *e, const run_args *a, bool record, plim_erro
 {
     plim_error refusal, own = {.status = PLIM_OK};
     uint64_t shapes = plim_trace_shapes(a->input_names, a->inputs, a->input_count);
+    pthread_mutex_lock(&e->scratch->block_lock);
+    bool had_dynamic = e->scratch->dynamic != NULL;
+    pthread_mutex_unlock(&e->scratch->block_lock);
     if (record) {
         plim_engine_record_begin(e);
     }
@@ -105,7 +115,7 @@ static plim_status run(plim_engine *e, const run_args *a, bool record, plim_erro
     }
     own.status = status;
     status = refused(status, &refusal, &own);
-    give_back(e);
+    give_back(e, had_dynamic);
     plim_runtime_log_error(e->runtime, PLIM_LOG_ERROR, "run_failed", e->name, &own);
     if (err) {
         *err = own;
