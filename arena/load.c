@@ -105,7 +105,8 @@ static plim_status check_item(const plim_load_item *item, plim_error *err)
 static plim_status walk(const plim_load_item *items, size_t count, plim_load_step *steps,
                         plim_load_plan *plan, plim_error *err)
 {
-    uint64_t resident = 0, highest = 0;
+    uint64_t resident = plan->base_bytes;
+    plan->peak_bytes = resident;
     for (size_t i = 0; i < count; i++) {
         const plim_load_item *item = &items[steps[i].item];
         steps[i].before_bytes = resident;
@@ -114,16 +115,12 @@ static plim_status walk(const plim_load_item *items, size_t count, plim_load_ste
             return refuse_sum(item, "load peak", err);
         }
         steps[i].after_bytes = resident;
-        if (steps[i].during_bytes > highest) {
-            highest = steps[i].during_bytes;
+        if (steps[i].during_bytes > plan->peak_bytes) {
+            plan->peak_bytes = steps[i].during_bytes;
             plan->peak_step = (uint32_t)i;
         }
     }
-    if (!bytes_add(plan->base_bytes, highest, &plan->peak_bytes) ||
-        !bytes_add(plan->base_bytes, resident, &plan->resident_bytes)) {
-        return plim_error_set(err, PLIM_E_RANGE, "load peak", "base_bytes",
-                              "a sum below 2^64 bytes", NULL);
-    }
+    plan->resident_bytes = resident;
     return PLIM_OK;
 }
 

@@ -228,6 +228,10 @@ static void admission_takes_the_last_byte_and_refuses_the_next(void **state)
     assert_ok(plim_load_order(items, 3, PLIM_LOAD_OPTIMAL, base, peak, steps, &plan, &err));
     assert_true(plan.fits);
     assert_int_equal(plan.deficit_bytes, 0);
+    assert_int_equal(steps[0].before_bytes, base); /* steps are what the account will show */
+    assert_int_equal(steps[1].during_bytes, peak);
+    assert_int_equal(steps[2].after_bytes, plan.resident_bytes);
+    assert_int_equal(plan.resident_bytes, 6380 * MB);
     assert_ok(plim_load_admit(&plan, items, steps, &err));
 
     assert_ok(plim_load_order(items, 3, PLIM_LOAD_OPTIMAL, base, peak - 1, steps, &plan, &err));
@@ -292,7 +296,7 @@ static void sums_over_64_bits_are_refused_and_name_the_item(void **state)
     assert_string_equal(err.field, "wide");
     assert_status(plim_load_order(items, 1, PLIM_LOAD_OPTIMAL, UINT64_MAX, 0, steps, &plan, &err),
                   PLIM_E_RANGE);
-    assert_string_equal(err.field, "base_bytes");
+    assert_string_equal(err.field, "small");
 }
 
 static void parts_by_tag_may_not_exceed_the_whole(void **state)

@@ -31,14 +31,14 @@ typedef enum plim_load_policy {
 
 typedef struct plim_load_step {
     uint32_t item;          /* index into the items given */
-    uint64_t before_bytes;  /* resident before this step; all three are above base_bytes */
+    uint64_t before_bytes;  /* resident before this step; all three include base_bytes */
     uint64_t during_bytes;  /* before + r + f */
     uint64_t after_bytes;   /* before + r */
 } plim_load_step;
 
 typedef struct plim_load_plan {
     uint64_t base_bytes;     /* resident before the first step (reserve, framework, episode) */
-    uint64_t peak_bytes;     /* base + max over steps of during */
+    uint64_t peak_bytes;     /* the largest during, or base when there are no steps */
     uint64_t resident_bytes; /* after the last step, base included */
     uint32_t peak_step;      /* index into steps; 0 when there are none */
     uint64_t cap_bytes;      /* 0: no cap was given */
