@@ -113,7 +113,8 @@ static unsigned char *unpack(const plim_engine_file *f)
         unsigned char *at = c->codec == PLIM_CODEC_LZ4 ? room + whole - extent : room;
         assert_int_equal(pread(fd, at, extent, (off_t)c->file_offset), (ssize_t)extent);
         if (c->codec == PLIM_CODEC_LZ4) {
-            assert_true(plim_lz4_decode_in_place(room, c->raw_bytes, c->stored_bytes, c->tail_bytes));
+            assert_true(
+                plim_lz4_decode_in_place(room, c->raw_bytes, c->stored_bytes, c->tail_bytes));
         }
         memcpy(base + c->payload_offset, room, c->raw_bytes);
     }
@@ -161,9 +162,8 @@ static void round_trip(size_t size, int mix, bool lz4, int level)
 static void every_size_comes_back_raw_and_compressed(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {0,     1,     63,     64,     65,     4095,   4096,
-                                   61439, 61440, 61441,  65536,  126976, 126977, 262144,
-                                   1000003};
+    static const size_t sizes[] = {0,     1,     63,    64,     65,     4095,   4096,   61439,
+                                   61440, 61441, 65536, 126976, 126977, 262144, 1000003};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         for (int mix = 0; mix < 3; mix++) {
             round_trip(sizes[i], mix, false, 0);
@@ -190,7 +190,6 @@ static void compressible_chunks_are_stored_compressed(void **state)
     free(bytes);
 }
 
-static void inputs_are_streamed_from_files_with_progress(void **state);
 static uint64_t progress_done, progress_total;
 static void note_progress(void *context, uint64_t done, uint64_t total)
 {
@@ -269,7 +268,7 @@ static void any_flipped_bit_is_refused(void **state)
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     size_t head = 8192;
 
-    for (size_t i = 0; i < size; i += i < head ? 1 : 97) {
+    for (size_t i = 0; i < size; i += i < 192 ? 1 : i < head ? 3 : 197) {
         for (unsigned bit = 0; bit < 8; bit += i < 192 ? 1 : 5) {
             unsigned char hurt = (unsigned char)(bytes[i] ^ (1u << bit));
             assert_int_equal(pwrite(fd, &hurt, 1, (off_t)i), 1);
@@ -292,7 +291,7 @@ static void any_truncation_is_refused(void **state)
     unsigned char *bytes = made(&size);
     const char *path = in_tmp("cut.engine");
     put_file(path, bytes, size);
-    for (size_t n = size; n-- > 0; n -= n > 9000 ? 501 : 0) {
+    for (size_t n = size; n-- > 0; n -= n > 9000 ? 1501 : n > 200 ? 6 : 0) {
         assert_int_equal(truncate(path, (off_t)n), 0);
         assert_true(open_and_verify(path) != PLIM_OK);
     }
@@ -322,16 +321,42 @@ static uint64_t get64(const unsigned char *p)
 static void hostile_numbers_are_refused_even_when_signed(void **state)
 {
     (void)state;
-    static const uint64_t edges[] = {0, 1, 2, 3, 4, 7, 8, 63, 64, 65, 127, 128, 4095, 4096, 4097,
-                                     65535, 65536, 65537, 131072, 0x7fffffff, 0x80000000u,
-                                     0xfffff000u, 0xffffffffu, 0x100000000u, INT64_MAX,
-                                     0x8000000000000000u, UINT64_MAX - 4095, UINT64_MAX};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     2,
+                                     3,
+                                     4,
+                                     7,
+                                     8,
+                                     63,
+                                     64,
+                                     65,
+                                     127,
+                                     128,
+                                     4095,
+                                     4096,
+                                     4097,
+                                     65535,
+                                     65536,
+                                     65537,
+                                     131072,
+                                     0x7fffffff,
+                                     0x80000000u,
+                                     0xfffff000u,
+                                     0xffffffffu,
+                                     0x100000000u,
+                                     INT64_MAX,
+                                     0x8000000000000000u,
+                                     UINT64_MAX - 4095,
+                                     UINT64_MAX};
     size_t size;
     unsigned char *good = made(&size);
     unsigned char *bytes = malloc(size);
     size_t body = (size_t)get64(good + 64);
     size_t tables = (size_t)get64(good + 48);
     const char *path = in_tmp("hostile.engine");
+    put_file(path, good, size);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
     unsigned tried = 0;
     unsigned passed = 0;
     for (size_t at = 8; at < body; at = at == 92 ? tables : at + 4) {
@@ -343,7 +368,7 @@ static void hostile_numbers_are_refused_even_when_signed(void **state)
                     continue;
                 }
                 sign(bytes, body);
-                put_file(path, bytes, size);
+                assert_int_equal(pwrite(fd, bytes, body, 0), (ssize_t)body);
                 plim_status status = open_and_verify(path);
                 passed += status == PLIM_OK;
                 tried++;
@@ -357,6 +382,7 @@ static void hostile_numbers_are_refused_even_when_signed(void **state)
     assert_true(tried > 5000);
     /* What may change: a section's name, kind, size or alignment within its bounds. */
     assert_true(passed < tried / 10);
+    close(fd);
     free(good);
     free(bytes);
 }

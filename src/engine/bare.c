@@ -71,15 +71,16 @@ static uint64_t page_up(uint64_t n)
 /* How many chunks there must be, from the sizes alone; the digests must be as many. */
 static plim_status measure_file(bare_reader *b, const json_t *file, size_t index)
 {
-    static const char *const keys[] = {"path", "bytes", "sha256", "head_bytes", "head_sha256", NULL};
+    static const char *const keys[] = {"path",       "bytes",       "sha256",
+                                       "head_bytes", "head_sha256", NULL};
     plim_json_reader *r = &b->json;
     uint64_t bytes = 0;
     uint64_t count;
     PLIM_TRY(plim_json_keys(r, file, keys));
     PLIM_TRY(plim_json_u64(r, file, "bytes", (uint64_t)INT64_MAX >> 8, &bytes));
     if (index == 0) {
-        PLIM_TRY(plim_json_u64(r, file, "head_bytes", PLIM_SAFETENSORS_HEADER_MAX + 8u,
-                               &b->head_bytes));
+        PLIM_TRY(
+            plim_json_u64(r, file, "head_bytes", PLIM_SAFETENSORS_HEADER_MAX + 8u, &b->head_bytes));
         PLIM_TRY(plim_json_digest(r, file, "head_sha256", &b->has_head, b->head_sha256));
     }
     const json_t *digests = json_object_get(file, "sha256");
@@ -165,8 +166,8 @@ static plim_status add_file(bare_reader *b, int folder, size_t index)
     self->files[index].path = self->path;
     if (index > 0) {
         char *full = b->paths + index * b->path_bytes;
-        snprintf(full, b->path_bytes, "%.*s%s",
-                 (int)(plim_engine_base_name(b->path) - b->path), b->path, name);
+        snprintf(full, b->path_bytes, "%.*s%s", (int)(plim_engine_base_name(b->path) - b->path),
+                 b->path, name);
         self->files[index].path = full;
         PLIM_TRY(plim_beneath_open(folder, name, &self->files[index].fd, &found, r->err));
         self->file_count = index + 1;
@@ -179,7 +180,8 @@ static plim_status add_file(bare_reader *b, int folder, size_t index)
     }
     if (strlen(name) >= sizeof(s->name)) {
         plim_json_enter_key(r, "path");
-        return plim_json_refuse(r, PLIM_E_RANGE, "at most 127 bytes", json_object_get(file, "path"));
+        return plim_json_refuse(r, PLIM_E_RANGE, "at most 127 bytes",
+                                json_object_get(file, "path"));
     }
     memcpy(s->name, index ? name : "file", index ? strlen(name) + 1 : 5);
     s->kind = index ? PLIM_SECTION_WEIGHTS : PLIM_SECTION_GRAPH;
@@ -229,7 +231,8 @@ static plim_status check_root(const plim_engine_file *self, plim_error *err)
     if (!digest.context || !plim_digest_final(&digest, root) || !done) {
         return plim_digest_failed(err);
     }
-    if (!self->card->has_payload_root || memcmp(root, self->card->payload_root, sizeof(root)) != 0) {
+    if (!self->card->has_payload_root ||
+        memcmp(root, self->card->payload_root, sizeof(root)) != 0) {
         return plim_digest_refuse("the card's digests are not its root's", "payload.root",
                                   self->card->payload_root, root, err);
     }

@@ -371,15 +371,31 @@ static plim_status put_pair(writer *w, plim_atomic_file *file, plim_error *err)
     if (!plim_bare_pending_name(file->name, file->fd, pending, sizeof(pending))) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "name too long");
     }
-    PLIM_TRY(plim_atomic_put(file, pending, w->text, w->text_bytes, err));
-    plim_status status = plim_atomic_commit(file, err);
+    plim_status status = plim_atomic_put(file, pending, w->text, w->text_bytes, err);
+    if (status == PLIM_OK) {
+        status = plim_atomic_commit(file, err);
+    }
     if (status != PLIM_OK) {
-        if (file->temporary[0]) {
+        if (file->temporary[0]) { /* the body was not renamed: the old pair stands */
             (void)plim_file_calls->unlink_at(file->folder, pending);
         }
         return status;
     }
     return plim_atomic_rename(file, pending, final, err);
+}
+
+/* The pending card of the body that is there now, left by a killed writer: once that body is
+ * replaced, nobody looks for it any more. */
+static bool name_left_pending(const char *path, char *out, size_t out_bytes)
+{
+    int fd;
+    uint64_t bytes;
+    if (plim_engine_open_file(path, &fd, &bytes, NULL) != PLIM_OK) {
+        return false;
+    }
+    bool named = plim_bare_pending_name(plim_engine_base_name(path), fd, out, out_bytes);
+    close(fd);
+    return named;
 }
 
 static plim_status write_pair(writer *w, plim_atomic_file *file, const plim_pack_input *input,
@@ -393,7 +409,13 @@ static plim_status write_pair(writer *w, plim_atomic_file *file, const plim_pack
         return PLIM_FAIL(err, PLIM_E_UNSUPPORTED,
                          .what = "a model with external data is carded in place");
     }
-    return put_pair(w, file, err);
+    char left[NAME_MAX + 1];
+    bool has_left = name_left_pending(w->path, left, sizeof(left));
+    PLIM_TRY(put_pair(w, file, err));
+    if (has_left) {
+        (void)plim_file_calls->unlink_at(file->folder, left);
+    }
+    return PLIM_OK;
 }
 
 plim_status plim_engine_write_bare(const char *path, plim_card *card, const plim_pack_input *input,

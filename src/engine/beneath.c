@@ -80,8 +80,8 @@ static int walk(int folder, const char *name)
 static int resolve(int folder, const char *name)
 {
     struct open_how how = {.flags = OPEN_FLAGS,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-                                      RESOLVE_NO_MAGICLINKS};
+                           .resolve =
+                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     long fd = syscall(SYS_openat2, folder, name, &how, sizeof(how));
     if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL)) {
         return walk(folder, name);
@@ -122,7 +122,7 @@ plim_status plim_beneath_open(int folder, const char *name, int *out_fd, uint64_
     if (fd < 0) {
         int number = errno;
         bool is_link = number == ELOOP || number == EXDEV || number == ENOTDIR;
-        return refuse(is_link             ? PLIM_E_FORMAT
+        return refuse(is_link            ? PLIM_E_FORMAT
                       : number == ENOENT ? PLIM_E_NOT_FOUND
                                          : PLIM_E_IO,
                       name, is_link ? "no symbolic link" : "a readable file", number, err);

@@ -65,8 +65,8 @@ static plim_status read_name(reader *r, const json_t *root, plim_card *card)
 
 static plim_status read_target(reader *r, const json_t *object, plim_card *card)
 {
-    static const char *const keys[] = {"sm",  "multiprocessors", "memory_bytes", "jetpack",
-                                       "l4t", "tensorrt",        NULL};
+    static const char *const keys[] = {
+        "sm", "multiprocessors", "memory_bytes", "jetpack", "l4t", "tensorrt", NULL};
     PLIM_TRY(plim_json_keys(r, object, keys));
     PLIM_TRY(plim_json_u32(r, object, "sm", 9999, &card->sm));
     PLIM_TRY(plim_json_u32(r, object, "multiprocessors", 65535, &card->multiprocessors));
@@ -284,9 +284,9 @@ static plim_status read_part(reader *r, const json_t *root, const char *key, rea
 
 plim_status plim_card_read(plim_json_reader *r, const json_t *root, plim_card *out)
 {
-    static const char *const keys[] = {
-        "plimsoll_card", "name",    "backend", "format",   "target", "precision", "build",
-        "memory",        "sha256",  "payload", "tensors",  "profiles", "chunks", NULL};
+    static const char *const keys[] = {"plimsoll_card", "name",     "backend", "format", "target",
+                                       "precision",     "build",    "memory",  "sha256", "payload",
+                                       "tensors",       "profiles", "chunks",  NULL};
     PLIM_TRY(plim_json_keys(r, root, keys));
     PLIM_TRY(read_version(r, root));
     PLIM_TRY(read_name(r, root, out));

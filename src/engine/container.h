@@ -9,12 +9,12 @@
 
 #include "src/engine/file.h"
 
-#define PLIM_CONTAINER_MAGIC "PLIMENG1"
-#define PLIM_CONTAINER_VERSION 1u
-#define PLIM_CONTAINER_HEADER_BYTES 4096u
+#define PLIM_CONTAINER_MAGIC         "PLIMENG1"
+#define PLIM_CONTAINER_VERSION       1u
+#define PLIM_CONTAINER_HEADER_BYTES  4096u
 #define PLIM_CONTAINER_SECTION_BYTES 160u
-#define PLIM_CONTAINER_CHUNK_BYTES 80u
-#define PLIM_CONTAINER_DIGEST_AT 128u
+#define PLIM_CONTAINER_CHUNK_BYTES   80u
+#define PLIM_CONTAINER_DIGEST_AT     128u
 
 typedef struct plim_container_head {
     uint32_t chunk_bytes, section_count;

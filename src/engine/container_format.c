@@ -201,8 +201,7 @@ static plim_status bad_section(const plim_section *section, const char *field, c
 }
 
 plim_status plim_container_section_decode(const uint8_t *bytes, uint64_t payload_bytes,
-                                          uint64_t *floor_bytes, plim_section *out,
-                                          plim_error *err)
+                                          uint64_t *floor_bytes, plim_section *out, plim_error *err)
 {
     const char *name = (const char *)bytes;
     size_t n = strnlen(name, PLIM_SECTION_NAME_BYTES);
@@ -243,7 +242,8 @@ uint64_t plim_container_extent_bytes(const plim_chunk *chunk, bool is_last)
     if (is_last && chunk->codec == PLIM_CODEC_RAW) {
         return chunk->stored_bytes;
     }
-    return ((uint64_t)chunk->stored_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+    return ((uint64_t)chunk->stored_bytes + PLIM_ENGINE_PAGE - 1) &
+           ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
 }
 
 void plim_container_chunk_encode(const plim_chunk *chunk, uint8_t *out)
@@ -267,8 +267,7 @@ static plim_status bad_chunk(uint64_t index, const char *field, uint64_t wanted,
 }
 
 /* May a block of these lengths be read into its own room and decoded there? */
-static plim_status check_codec(const plim_chunk *c, uint64_t codec, uint64_t index,
-                               plim_error *err)
+static plim_status check_codec(const plim_chunk *c, uint64_t codec, uint64_t index, plim_error *err)
 {
     if (codec == PLIM_CODEC_RAW) {
         if (c->stored_bytes != c->raw_bytes) {
@@ -282,7 +281,8 @@ static plim_status check_codec(const plim_chunk *c, uint64_t codec, uint64_t ind
     if (c->tail_bytes > PLIM_LZ4_TAIL_MAX || c->tail_bytes > c->raw_bytes) {
         return bad_chunk(index, "tail_bytes", PLIM_LZ4_TAIL_MAX, c->tail_bytes, err);
     }
-    uint64_t room = ((uint64_t)c->raw_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+    uint64_t room =
+        ((uint64_t)c->raw_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
     if (c->stored_bytes <= c->tail_bytes || plim_container_extent_bytes(c, false) > room) {
         return bad_chunk(index, "stored_bytes", room, c->stored_bytes, err);
     }

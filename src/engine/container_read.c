@@ -75,8 +75,7 @@ static plim_status read_tables(plim_engine_file *self, const uint8_t *bytes,
 }
 
 /* Between the parts there are only zeros: nothing hides where nobody looks. */
-static plim_status check_padding(const uint8_t *bytes, uint64_t from, uint64_t to,
-                                 plim_error *err)
+static plim_status check_padding(const uint8_t *bytes, uint64_t from, uint64_t to, plim_error *err)
 {
     for (uint64_t at = from; at < to; at++) {
         if (bytes[at]) {
@@ -91,8 +90,7 @@ static plim_status check_paddings(const uint8_t *bytes, const plim_container_hea
                                   plim_error *err)
 {
     PLIM_TRY(check_padding(bytes, head->card_offset + head->card_bytes, head->section_offset, err));
-    return check_padding(bytes,
-                         head->chunk_offset + head->chunk_count * PLIM_CONTAINER_CHUNK_BYTES,
+    return check_padding(bytes, head->chunk_offset + head->chunk_count * PLIM_CONTAINER_CHUNK_BYTES,
                          head->body_offset, err);
 }
 
@@ -122,7 +120,8 @@ plim_status plim_container_read(int fd, const char *path, uint64_t file_bytes, p
     }
     PLIM_TRY(plim_engine_read_at(fd, path, header, sizeof(header), 0, err));
     PLIM_TRY(plim_container_head_decode(header, file_bytes, &head, err));
-    PLIM_TRY(plim_engine_file_make(home, path, head.section_count, head.chunk_count, 1, &self, err));
+    PLIM_TRY(
+        plim_engine_file_make(home, path, head.section_count, head.chunk_count, 1, &self, err));
     uint64_t mark = home->is_bump ? plim_region_mark(home->region) : 0;
     PLIM_TRY(plim_home_take(home, head.body_offset, &bytes, err));
     PLIM_TRY(read_head(self, fd, bytes, &head, err));
@@ -132,7 +131,8 @@ plim_status plim_container_read(int fd, const char *path, uint64_t file_bytes, p
     }
     self->chunk_bytes = head.chunk_bytes;
     self->payload_bytes = head.payload_bytes;
-    self->room_bytes = (head.payload_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+    self->room_bytes =
+        (head.payload_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
     self->files[0] = (plim_stream_file){.fd = fd, .path = self->path, .size_bytes = file_bytes};
     self->file_count = 1;
     *out = self;

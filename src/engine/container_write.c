@@ -43,8 +43,9 @@ plim_status plim_pack_opts_check(const plim_pack_opts *opts, plim_pack_opts *out
     if ((out->chunk_bytes & (out->chunk_bytes - 1)) ||
         out->chunk_bytes < PLIM_ENGINE_CHUNK_BYTES_MIN ||
         out->chunk_bytes > PLIM_ENGINE_CHUNK_BYTES_MAX) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "chunk_bytes is not a power of two from 64 KiB "
-                                                  "to 16 MiB",
+        return PLIM_FAIL(err, PLIM_E_ARG,
+                         .what = "chunk_bytes is not a power of two from 64 KiB "
+                                 "to 16 MiB",
                          .want = out->chunk_bytes);
     }
     if (out->lz4_level != 0 && (out->lz4_level < 3 || out->lz4_level > 12)) {
@@ -204,8 +205,8 @@ static plim_status lay_out(packer *p, plim_card *card, const plim_pack_input *in
     return plim_container_layout(&p->head, err);
 }
 
-static plim_status pack(packer *p, const char *path, plim_card *card,
-                        const plim_pack_input *inputs, size_t input_count, plim_error *err)
+static plim_status pack(packer *p, const char *path, plim_card *card, const plim_pack_input *inputs,
+                        size_t input_count, plim_error *err)
 {
     size_t bytes = 0;
     PLIM_TRY(plim_pack_check_place(path, card, err));

@@ -12,10 +12,10 @@
 #include "platform/stream.h"
 #include "plimsoll/engine.h"
 
-#define PLIM_ENGINE_PAGE 4096u
-#define PLIM_ENGINE_SECTIONS_MAX 65536u
-#define PLIM_ENGINE_FILES_MAX 256u
-#define PLIM_ENGINE_CARD_BYTES_MAX (16u << 20)
+#define PLIM_ENGINE_PAGE            4096u
+#define PLIM_ENGINE_SECTIONS_MAX    65536u
+#define PLIM_ENGINE_FILES_MAX       256u
+#define PLIM_ENGINE_CARD_BYTES_MAX  (16u << 20)
 #define PLIM_ENGINE_CHUNK_BYTES_MIN (64u << 10)
 #define PLIM_ENGINE_CHUNK_BYTES_MAX (16u << 20)
 
@@ -59,8 +59,8 @@ plim_status plim_engine_open_file(const char *path, int *out_fd, uint64_t *out_b
                                   plim_error *err);
 
 /* Exactly @size bytes at @offset. Errors: E_IO, also when the file ends first. */
-plim_status plim_engine_read_at(int fd, const char *path, void *out, size_t size,
-                                uint64_t offset, plim_error *err);
+plim_status plim_engine_read_at(int fd, const char *path, void *out, size_t size, uint64_t offset,
+                                plim_error *err);
 
 /* A file name that describes itself must say what the card says. Errors: E_MISMATCH. */
 plim_status plim_engine_check_name(const char *path, const plim_card *card, plim_error *err);
@@ -69,8 +69,8 @@ const char *plim_engine_base_name(const char *path);
 
 /* One block of @home with the object, its card, tables of these sizes and a copy of @path. */
 plim_status plim_engine_file_make(plim_home *home, const char *path, size_t section_count,
-                                  uint64_t chunk_count, size_t file_count,
-                                  plim_engine_file **out, plim_error *err);
+                                  uint64_t chunk_count, size_t file_count, plim_engine_file **out,
+                                  plim_error *err);
 
 /* The two readers. On success *@out owns @fd; on failure the caller still does, and undoes
  * @home. */

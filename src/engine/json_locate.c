@@ -15,7 +15,8 @@ typedef struct cursor {
 
 static void skip_blank(cursor *c)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r')) {
+    while (c->at < c->end &&
+           (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r')) {
         c->at++;
     }
 }
@@ -109,9 +110,8 @@ void plim_json_locate(const char *text, size_t text_bytes, const plim_json_step 
     skip_blank(&c);
     const char *place = c.at;
     for (unsigned i = 0; i < depth && c.at < c.end; i++) {
-        bool found = steps[i].key
-                         ? *c.at == '{' && to_member(&c, steps[i].key, &place)
-                         : *c.at == '[' && to_element(&c, steps[i].index, &place);
+        bool found = steps[i].key ? *c.at == '{' && to_member(&c, steps[i].key, &place)
+                                  : *c.at == '[' && to_element(&c, steps[i].index, &place);
         if (!found) {
             break;
         }

@@ -112,7 +112,8 @@ plim_status plim_json_keys(plim_json_reader *self, const json_t *value, const ch
     }
     const char *key;
     json_t *member;
-    json_object_foreach((json_t *)value, key, member) {
+    json_object_foreach((json_t *)value, key, member)
+    {
         const char *const *k = known;
         while (*k && strcmp(*k, key) != 0) {
             k++;

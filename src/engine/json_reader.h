@@ -42,8 +42,7 @@ plim_status plim_json_refuse(plim_json_reader *self, plim_status status, const c
                              const json_t *found);
 
 /* Is @value an object with no key outside @known (ended by NULL)? */
-plim_status plim_json_keys(plim_json_reader *self, const json_t *value,
-                           const char *const *known);
+plim_status plim_json_keys(plim_json_reader *self, const json_t *value, const char *const *known);
 
 /* Members of @object. A missing one is left alone, unless @required. */
 plim_status plim_json_text(plim_json_reader *self, const json_t *object, const char *key,

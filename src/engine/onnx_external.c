@@ -14,7 +14,7 @@
 #include "src/engine/file.h"
 #include "src/engine/text.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX    64
 #define WINDOW_BYTES 4096u
 
 enum kind { NONE, MODEL, TRAINING, FUNCTION, GRAPH, NODE, ATTRIBUTE, SPARSE, TENSOR, ENTRY };
@@ -25,12 +25,12 @@ static const struct {
     uint32_t field;
     enum kind child;
 } children[] = {
-    {MODEL, 7, GRAPH},       {MODEL, 20, TRAINING},    {MODEL, 25, FUNCTION},
-    {TRAINING, 1, GRAPH},    {TRAINING, 2, GRAPH},     {FUNCTION, 7, NODE},
-    {GRAPH, 1, NODE},        {GRAPH, 5, TENSOR},       {GRAPH, 15, SPARSE},
-    {NODE, 5, ATTRIBUTE},    {ATTRIBUTE, 5, TENSOR},   {ATTRIBUTE, 6, GRAPH},
-    {ATTRIBUTE, 10, TENSOR}, {ATTRIBUTE, 11, GRAPH},   {ATTRIBUTE, 22, SPARSE},
-    {ATTRIBUTE, 23, SPARSE}, {SPARSE, 1, TENSOR},      {SPARSE, 2, TENSOR},
+    {MODEL, 7, GRAPH},       {MODEL, 20, TRAINING},  {MODEL, 25, FUNCTION},
+    {TRAINING, 1, GRAPH},    {TRAINING, 2, GRAPH},   {FUNCTION, 7, NODE},
+    {GRAPH, 1, NODE},        {GRAPH, 5, TENSOR},     {GRAPH, 15, SPARSE},
+    {NODE, 5, ATTRIBUTE},    {ATTRIBUTE, 5, TENSOR}, {ATTRIBUTE, 6, GRAPH},
+    {ATTRIBUTE, 10, TENSOR}, {ATTRIBUTE, 11, GRAPH}, {ATTRIBUTE, 22, SPARSE},
+    {ATTRIBUTE, 23, SPARSE}, {SPARSE, 1, TENSOR},    {SPARSE, 2, TENSOR},
     {TENSOR, 13, ENTRY},
 };
 

@@ -38,7 +38,8 @@ plim_status plim_plan_header_check(int fd, const char *path, uint64_t file_bytes
     char found[24];
     int n = snprintf(found, sizeof(found), "%u.%u.%u", header[24], header[25], header[26]);
     /* The card may name the build as a fourth number. */
-    if (strncmp(card->tensorrt, found, (size_t)n) == 0 && (!card->tensorrt[n] || card->tensorrt[n] == '.')) {
+    if (strncmp(card->tensorrt, found, (size_t)n) == 0 &&
+        (!card->tensorrt[n] || card->tensorrt[n] == '.')) {
         return PLIM_OK;
     }
     plim_error_set(err, PLIM_E_MISMATCH, "the plan was built by another TensorRT", "tensorrt",

@@ -14,9 +14,9 @@
 #include "src/engine/text.h"
 
 typedef struct distance {
-    uint32_t outside;     /* dimensions that are not in [min, max] */
-    uint32_t first;       /* the first of them */
-    uint64_t total;       /* how far they are out, added up, at most UINT64_MAX */
+    uint32_t outside; /* dimensions that are not in [min, max] */
+    uint32_t first;   /* the first of them */
+    uint64_t total;   /* how far they are out, added up, at most UINT64_MAX */
 } distance;
 
 static uint64_t gap(int64_t value, int64_t min, int64_t max)

@@ -131,10 +131,10 @@ static plim_status dtype(reader *r, uint64_t *bits)
     static const struct {
         const char *name;
         uint64_t bits;
-    } known[] = {{"BOOL", 8},    {"U8", 8},      {"I8", 8},      {"F8_E5M2", 8}, {"F8_E4M3", 8},
-                 {"F8_E8M0", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
-                 {"I32", 32},    {"U32", 32},    {"F32", 32},    {"I64", 64},    {"U64", 64},
-                 {"F64", 64},    {"C64", 64},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}};
+    } known[] = {{"BOOL", 8},    {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8},
+                 {"F8_E8M0", 8}, {"I16", 16}, {"U16", 16}, {"F16", 16},    {"BF16", 16},
+                 {"I32", 32},    {"U32", 32}, {"F32", 32}, {"I64", 64},    {"U64", 64},
+                 {"F64", 64},    {"C64", 64}, {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}};
     const char *name;
     uint64_t bytes;
     PLIM_TRY(plain(r, &name, &bytes));
@@ -310,10 +310,10 @@ static plim_status check_all(plim_section *s, uint64_t count, uint64_t data_offs
         }
         cursor += s[i].size_bytes;
     }
-    return cursor == file_bytes ? PLIM_OK
-                                : PLIM_FAIL(err, PLIM_E_FORMAT,
-                                            .what = "safetensors data is not covered by tensors",
-                                            .want = file_bytes, .have = cursor);
+    return cursor == file_bytes
+               ? PLIM_OK
+               : PLIM_FAIL(err, PLIM_E_FORMAT, .what = "safetensors data is not covered by tensors",
+                           .want = file_bytes, .have = cursor);
 }
 
 plim_status plim_safetensors_header_bytes(const uint8_t first[8], uint64_t file_bytes,

@@ -48,8 +48,8 @@ static plim_status check_chunk(const plim_engine_file *self, size_t index, unsig
     uint64_t extent = plim_container_extent_bytes(c, true); /* raw: the bytes that are digested */
     unsigned char *at = c->codec == PLIM_CODEC_LZ4 ? window + (room - extent) : window;
     uint8_t found[PLIM_DIGEST_BYTES];
-    plim_status status = plim_engine_read_at(file->fd, file->path, at, (size_t)extent,
-                                             c->file_offset, err);
+    plim_status status =
+        plim_engine_read_at(file->fd, file->path, at, (size_t)extent, c->file_offset, err);
     if (status != PLIM_OK) {
         return name_chunk(status, self, index, err);
     }
