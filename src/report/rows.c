@@ -116,6 +116,7 @@ const char *plim_bytes_format(uint64_t bytes, bool si_units, char *buffer, size_
         n /= step;
         unit++;
     }
-    snprintf(buffer, buffer_bytes, unit ? "%.1f %s" : "%.0f %s", n, (si_units ? SI : IEC)[unit]);
+    const char *format = unit == 0 ? "%.0f %s" : unit < 3 ? "%.1f %s" : "%.2f %s";
+    snprintf(buffer, buffer_bytes, format, n, (si_units ? SI : IEC)[unit]);
     return buffer;
 }
