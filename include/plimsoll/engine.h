@@ -67,7 +67,7 @@ typedef struct plim_card_tensor {
     plim_card_range profiles[PLIM_CARD_PROFILES_MAX];
 } plim_card_tensor;
 
-typedef struct plim_card { /* plain; about 100 KiB, so place it in a region or static */
+typedef struct plim_card { /* plain; 103968 bytes: place it in a region or static, not on a stack */
     plim_engine_name name;
     char backend[32];            /* "onnxruntime", "tensorrt", "null" */
     char format[32];             /* "onnx+weights", "plan", "ort", "safetensors", "raw" */
@@ -198,7 +198,11 @@ typedef struct plim_pack_result {
  * will, writes to a temporary file beside @path, syncs, and renames: a kill at any point
  * leaves the old file or the new one.
  * @card's payload_root and payload_bytes are filled in.
- * Errors:  E_IO, E_ARG, E_RANGE; on any failure the old file is untouched.
+ * Memory:  three chunks, the codec's state, the card's text and the section list, from
+ *          plim_provider_mmap, for the length of the call.
+ * Errors:  E_IO, E_ARG, E_RANGE, E_NOT_FOUND an input; E_MISMATCH the file name contradicts the
+ *          card; E_STATE a bare file's card lies beside @path. On any failure before the rename
+ *          the old file is untouched; if only the folder's sync failed, the new one is there.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_pack(const char *path, plim_card *card,
                                                     const plim_pack_input *inputs,
@@ -231,9 +235,14 @@ typedef struct plim_engine_file plim_engine_file;
  *
  * Reads nothing of the body. The head is checked against its own digest and bounds; every
  * length is held against the file's size before it is used.
- * Memory:  tables are built in @home (a bump or dynamic region).
+ * Which:   a file with a card beside it is bare; any other must be a container.
+ * Memory:  tables are built in @home (a bump or dynamic region). A dynamic region gets them
+ *          back at close; a bump region is rewound when opening fails, and otherwise keeps
+ *          them, and the card's text of a bare file, until its owner rewinds or resets it.
  * Owns:    gives *@out; keeps the file descriptors and @home until close.
- * Errors:  E_NOT_FOUND, E_IO; E_FORMAT and E_RANGE with field, wanted, found; E_CORRUPT.
+ * Errors:  E_NOT_FOUND, E_IO; E_FORMAT and E_RANGE with field, wanted, found; E_CORRUPT;
+ *          E_MISMATCH  the file's name describes itself and differs from the card's name;
+ *          E_UNSUPPORTED  a later version; those of @home.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_open(const char *path, plim_region *home,
                                                     plim_engine_file **out, plim_error *err);
@@ -310,7 +319,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_load_many(plim_engine_file *const
                                                          plim_error *err);
 
 /* plim_engine_verify - read and check every chunk without keeping it: constant memory.
- * @scratch of at least 4 x the largest chunk + 8 KiB, aligned to 4096. */
+ * @scratch of at least the largest chunk rounded up to 4096, and aligned to 4096. Reads in order
+ * through the page cache and drops it behind; opts->path is not used. Errors: as for load. */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_verify(plim_engine_file *self, void *scratch,
                                                       size_t scratch_bytes,
                                                       const plim_load_opts *opts,
