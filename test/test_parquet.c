@@ -129,6 +129,40 @@ static void two_real_writers_agree_on_every_value(void **state)
     plim_file_bytes_close(&all);
 }
 
+/* corpus/parquet/pages.parquet: 16 rows with the page kinds that make_episode does not write. */
+static void dictionaries_snappy_and_second_pages_are_read(void **state)
+{
+    (void)state;
+    size_t bytes;
+    uint8_t *data = made_file("test/fuzz/corpus/parquet", "pages.parquet", &bytes);
+    plim_file_bytes file;
+    column_job job;
+    plim_file_bytes_from_memory(&file, data, bytes);
+    assert_ok(read_column(&file, "task_index", &job)); /* v1, dictionary, then PLAIN */
+    assert_int_equal(job.count, 16);
+    for (unsigned i = 0; i < 16; i++) {
+        assert_int_equal(((int64_t *)(void *)job.values)[i], i < 8 ? 10 * (1 + i % 3) : 7);
+    }
+    free(job.values);
+    assert_ok(read_column(&file, "action", &job)); /* v2, list of 2, Snappy */
+    assert_int_equal(job.width, 2);
+    for (unsigned i = 0; i < 32; i++) {
+        assert_true(((double *)(void *)job.values)[i] == i / 2 + 0.5 * (i % 2));
+    }
+    free(job.values);
+    assert_ok(read_column(&file, "next.done", &job)); /* v2, RLE booleans */
+    for (unsigned i = 0; i < 16; i++) {
+        assert_int_equal(job.values[i], i == 15);
+    }
+    free(job.values);
+    assert_ok(read_column(&file, "timestamp", &job)); /* indices of 0 bits */
+    for (unsigned i = 0; i < 16; i++) {
+        assert_true(((float *)(void *)job.values)[i] == 2.5f);
+    }
+    free(job.values);
+    free(data);
+}
+
 static void table_cut_at_every_byte_is_a_typed_error(void **state)
 {
     (void)state;
@@ -164,13 +198,13 @@ static void table_with_any_byte_changed_is_read_or_refused(void **state)
 {
     (void)state;
     size_t bytes;
-    uint8_t *data = made_file(made_episode("-n 3 -s 16 -j 3"), MADE_TABLE, &bytes);
+    uint8_t *data = made_file("test/fuzz/corpus/parquet", "pages.parquet", &bytes);
     unsigned refused = 0;
     for (size_t i = 0; i < bytes; i++) {
         static const uint8_t masks[] = {0x01, 0x80, 0xff};
         for (unsigned m = 0; m < 3; m++) {
-            static const char *const names[] = {"observation.state", "index"};
-            for (unsigned n = 0; n < 2; n++) {
+            static const char *const names[] = {"task_index", "action", "next.done"};
+            for (unsigned n = 0; n < 3; n++) {
                 plim_file_bytes file;
                 column_job job;
                 data[i] ^= masks[m];
@@ -259,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(made_table_gives_back_what_was_written),
         cmocka_unit_test(two_real_writers_agree_on_every_value),
+        cmocka_unit_test(dictionaries_snappy_and_second_pages_are_read),
         cmocka_unit_test(table_cut_at_every_byte_is_a_typed_error),
         cmocka_unit_test(unfinished_recording_is_said_so),
         cmocka_unit_test(table_with_any_byte_changed_is_read_or_refused),
