@@ -26,7 +26,9 @@ static plim_status refuse(plim_error *err, const char *found, const char *detail
 
 static plim_status open_at(plim_video_plugin *self, const char *path, plim_error *err)
 {
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* Once loaded it stays: libraries below libav allocate in their constructors and free nothing
+     * when they are unloaded, so that a data set opened and closed again would leak each time. */
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library) {
         const char *why = dlerror();
         return refuse(err, "a file that cannot be opened", why ? why : path);
