@@ -161,7 +161,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_deserialize(plim_runtime *self,
 /* plim_engine_infer - verb 3. Names select tensors; outputs must have data and enough room
  * (shape is rewritten to what came out). Every input is checked against the profiles first.
  * Threads: calls on one engine, and on engines of one scratch group, are serialised inside.
- * Errors:  E_SHAPE, E_NOT_FOUND, E_RESIDENT, E_BUDGET at the cap (the next run works), E_BACKEND. */
+ * Errors:  E_SHAPE, E_NOT_FOUND, E_RESIDENT; E_STATE released; E_BUDGET at the cap (the next run
+ *          works); E_BACKEND. */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_infer(plim_engine *self,
                                                      const char *const *input_names,
                                                      const plim_tensor *inputs,

@@ -125,7 +125,7 @@ PLIM_MUST_USE plim_status plim_runtime_region(plim_runtime *self, plim_region_ki
                                               plim_error *err);
 void plim_runtime_drop(plim_runtime *self, plim_region **region); /* sets it to NULL */
 
-/* ---- scratch.c ---- */
+/* ---- activation_memory.c ---- */
 void plim_scratch_init(plim_scratch *self);
 void plim_scratch_deinit(plim_scratch *self);
 /* Gives @engine its own scratch, or a place in @group, grown to the largest need. */
@@ -136,7 +136,7 @@ void plim_scratch_leave(plim_engine *engine);
 PLIM_MUST_USE plim_status plim_scratch_dynamic(plim_engine *engine, plim_region **out,
                                                plim_error *err);
 
-/* ---- host.c: what a backend gets memory from ---- */
+/* ---- host_services.c: what a backend gets memory from ---- */
 void plim_host_services(plim_engine *engine, plim_backend_host *out);
 void plim_host_run_begin(plim_engine *engine, uint64_t shapes);
 /* What was refused in the run (status OK: nothing) into *@out. */

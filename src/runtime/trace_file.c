@@ -15,47 +15,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "arena/bytes.h"
+#include "src/engine/atomic.h"
+#include "src/engine/text.h"
 #include "src/runtime/trace.h"
 
 #define TITLE   "plimsoll activation plan 1"
 #define COLUMNS "id,lower,upper,size,alignment,offset"
 
-static void hex_text(const uint8_t *bytes, size_t count, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < count; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out[2 * count] = 0;
-}
-
 /* ---- write ---- */
 
 typedef struct writer {
-    int fd;
-    int os_errno; /* the first failure; later writes do nothing */
+    plim_atomic_file file;
+    uint64_t written_bytes;
     size_t used;
+    plim_status status; /* the first failure; later writes do nothing */
+    plim_error *err;
     char buffer[4096];
 } writer;
 
 static void flush(writer *to)
 {
-    for (size_t done = 0; done < to->used && !to->os_errno;) {
-        ssize_t n = write(to->fd, to->buffer + done, to->used - done);
-        if (n > 0) {
-            done += (size_t)n;
-        } else if (n == 0 || errno != EINTR) {
-            to->os_errno = n == 0 ? EIO : errno;
-        }
+    if (to->status == PLIM_OK && to->used) {
+        to->status = plim_atomic_write(&to->file, to->buffer, to->used, to->written_bytes, to->err);
     }
+    to->written_bytes += to->used;
     to->used = 0;
 }
 
@@ -67,8 +56,10 @@ static void put(writer *to, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    if (n < 0 || (size_t)n >= sizeof(line)) {
-        to->os_errno = to->os_errno ? to->os_errno : EOVERFLOW;
+    if (to->status != PLIM_OK || n < 0 || (size_t)n >= sizeof(line)) {
+        to->status = to->status != PLIM_OK
+                         ? to->status
+                         : PLIM_FAIL(to->err, PLIM_E_RANGE, .what = "line of an activation plan");
         return;
     }
     if (to->used + (size_t)n > sizeof(to->buffer)) {
@@ -80,8 +71,8 @@ static void put(writer *to, const char *format, ...)
 
 static void write_plan(writer *to, const plim_trace_plan *plan)
 {
-    char root[2 * PLIM_DIGEST_BYTES + 1];
-    hex_text(plan->key.root, PLIM_DIGEST_BYTES, root);
+    char root[PLIM_DIGEST_TEXT_BYTES];
+    plim_text_hex(root, plan->key.root, PLIM_DIGEST_BYTES);
     put(to, "# %s\n# root %s\n# backend %s\n# version %s\n", TITLE, root, plan->key.backend,
         plan->key.version);
     put(to, "# threads %" PRIu32 "\n# prepack %d\n# shapes %016" PRIx64 "\n",
@@ -97,58 +88,19 @@ static void write_plan(writer *to, const plim_trace_plan *plan)
     flush(to);
 }
 
-/* The entry of the new name must be on the disk too, or a power cut forgets the rename. */
-static int sync_folder(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) + (slash == path) : 1;
-    memcpy(folder, slash ? path : ".", n);
-    folder[n] = 0;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno;
-    }
-    int os_errno = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
-    return os_errno;
-}
-
 plim_status plim_trace_save(const plim_trace_plan *plan, const char *path, plim_error *err)
 {
-    char temporary[PATH_MAX];
-    int n = snprintf(temporary, sizeof(temporary), "%s.%ld.new", path, (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof(temporary)) {
-        return PLIM_FAIL(err, PLIM_E_RANGE, .what = "path of an activation plan");
-    }
-    writer to = {.fd =
-                     open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
-    if (to.fd < 0) {
-        to.os_errno = errno;
-        goto fail;
-    }
+    writer to = {.status = PLIM_OK, .err = err};
+    PLIM_TRY(plim_atomic_open(&to.file, path, err));
     write_plan(&to, plan);
-    if (!to.os_errno && fsync(to.fd) != 0) {
-        to.os_errno = errno;
+    if (to.status == PLIM_OK) {
+        to.status = plim_atomic_sync(&to.file, err);
     }
-    if (close(to.fd) != 0 && !to.os_errno) {
-        to.os_errno = errno;
+    if (to.status == PLIM_OK) {
+        to.status = plim_atomic_commit(&to.file, err);
     }
-    if (!to.os_errno && rename(temporary, path) != 0) {
-        to.os_errno = errno;
-    }
-    if (to.os_errno) {
-        unlink(temporary);
-        goto fail;
-    }
-    to.os_errno = sync_folder(path);
-    if (to.os_errno == 0) {
-        return PLIM_OK;
-    }
-fail:
-    (void)PLIM_FAIL(err, PLIM_E_IO, .what = "write of an activation plan", .os_errno = to.os_errno);
-    plim_error_detail(err, "%s", path);
-    return PLIM_E_IO;
+    plim_atomic_close(&to.file);
+    return to.status;
 }
 
 /* ---- read ---- */
@@ -275,14 +227,14 @@ static plim_status expect(reader *from, const char *key, const char *wanted)
 
 static plim_status read_head(reader *from, const plim_trace_key *key, plim_trace_plan *out)
 {
-    char root[2 * PLIM_DIGEST_BYTES + 1], threads[16];
+    char root[PLIM_DIGEST_TEXT_BYTES], threads[16];
     char *line;
     uint64_t requests, buffers;
     PLIM_TRY(read_line(from, &line));
     if (!line || strcmp(line, "# " TITLE) != 0) {
         return bad_line(from, "title", TITLE, line);
     }
-    hex_text(key->root, PLIM_DIGEST_BYTES, root);
+    plim_text_hex(root, key->root, PLIM_DIGEST_BYTES);
     snprintf(threads, sizeof(threads), "%" PRIu32, key->thread_count);
     PLIM_TRY(expect(from, "root", root));
     PLIM_TRY(expect(from, "backend", key->backend));

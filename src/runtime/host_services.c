@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host.c - the memory that a backend asks for: which region, which tag, what at the cap.
+/* host_services.c - the memory that a backend asks for: which region, which tag, what at the cap.
  *
  * Decides by class and by time. SESSION blocks, and ACTIVATION blocks that are asked for
  * outside a run, live in the engine's session region, charged as weights: they are copies that a

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scratch.c - activation memory: one engine's own, or one for a group that never runs together.
+/* activation_memory.c - activation memory: one engine's own, or one for a group that never runs
+ * together.
  *
  * Decides how large it is: the largest need of its members, never their sum. A member's run
  * holds run_lock, so two members never use it at once. Two regions: planned, committed whole,
