@@ -49,7 +49,7 @@ TEST_BIN     := $(TEST_SRC:%.c=$(B)/%)
 SUPPORT_OBJ  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
 FUZZ_SRC     := $(wildcard test/fuzz/fuzz_*.c)
 FUZZ_BIN     := $(FUZZ_SRC:%.c=$(B)/%)
-BENCH_SRC    := $(wildcard bench/bench_*.c)
+BENCH_SRC    := $(wildcard bench/bench_*.c bench/make_*.c)
 BENCH_BIN    := $(BENCH_SRC:%.c=$(B)/%)
 BENCH_SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard bench/support/*.c))
 

@@ -75,8 +75,7 @@ static plim_status plan_one(void *context, const plim_onnx_tensor *t, plim_error
                              .dtype = t->dtype};
     const plim_onnx_move *first = &self->moves[0];
     if (!t->is_external || move->from_bytes % PLIM_ONNX_ALIGN_BYTES ||
-        move->location.size != first->location.size ||
-        memcmp(move->location.data, first->location.data, first->location.size) != 0) {
+        !wire_is_same(move->location, first->location)) {
         self->is_one_file = false;
     }
     return PLIM_OK;
@@ -90,8 +89,7 @@ static plim_status find_copies(plim_onnx_split *self, plim_error *err)
         plim_onnx_move *a = &self->moves[i];
         for (size_t j = 0; a->is_nested && !a->is_copy && j < i; j++) {
             const plim_onnx_move *b = &self->moves[j];
-            if (a->name.size != b->name.size ||
-                memcmp(a->name.data, b->name.data, a->name.size) != 0) {
+            if (!wire_is_same(a->name, b->name)) {
                 continue;
             }
             if (a->size_bytes != b->size_bytes || a->dtype != b->dtype || !self->is_same ||
@@ -265,12 +263,10 @@ static bool is_repeated(const writer *w, plim_wire_span graph, const plim_wire_f
         }
         other = find_move(w->split, g.bytes.data);
         if (move && other && move->is_copy && move->to_bytes == other->to_bytes &&
-            move->name.size == other->name.size &&
-            memcmp(move->name.data, other->name.data, move->name.size) == 0) {
+            wire_is_same(move->name, other->name)) {
             return true;
         }
-        if (!move && !other && g.bytes.size == f->bytes.size &&
-            memcmp(g.bytes.data, f->bytes.data, g.bytes.size) == 0) {
+        if (!move && !other && wire_is_same(g.bytes, f->bytes)) {
             return true;
         }
     }

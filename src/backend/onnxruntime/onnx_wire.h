@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct plim_wire_span {
     const uint8_t *data;
@@ -26,6 +27,11 @@ typedef struct plim_wire_field {
     plim_wire_span bytes; /* of kind BYTES: the content */
     plim_wire_span whole; /* key and content, to copy a field unread */
 } plim_wire_field;
+
+static inline bool wire_is_same(plim_wire_span a, plim_wire_span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
 
 static inline bool wire_varint(plim_wire_span *in, uint64_t *out)
 {

@@ -64,7 +64,8 @@ static plim_status bind_external(void *context, const plim_onnx_tensor *t, plim_
     if (t->dtype == PLIM_DTYPE_NONE) {
         return unfit(PLIM_E_UNSUPPORTED, "element type of a constant", t->name, err);
     }
-    if (t->name.size >= sizeof(name) || memchr(t->name.data, 0, t->name.size)) {
+    if (t->name.size == 0 || t->name.size >= sizeof(name) ||
+        memchr(t->name.data, 0, t->name.size)) {
         return unfit(PLIM_E_RANGE, "name of a constant", t->name, err);
     }
     if (!bytes_add(t->offset_bytes, t->data_bytes, &end) || end > b->base_bytes ||
