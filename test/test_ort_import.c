@@ -7,15 +7,6 @@
 #include "plimsoll/plimsoll.h"
 #include "test/support/cm.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-/* A few hundred bytes that ONNX Runtime takes once a process. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libonnxruntime";
-}
-#endif
-
 static const char *library(void)
 {
     const char *given = getenv("PLIMSOLL_ONNXRUNTIME");

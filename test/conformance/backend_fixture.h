@@ -14,15 +14,6 @@
 #include "src/backend/onnxruntime/import.h"
 #include "test/support/cm.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-/* A few hundred bytes that ONNX Runtime takes once a process. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libonnxruntime";
-}
-#endif
-
 typedef struct fixture_host {
     plim_backend_host host;
     pthread_mutex_t lock;

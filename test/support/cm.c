@@ -9,6 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+/* ONNX Runtime keeps a few hundred bytes a process, and some where an allocation was refused. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libonnxruntime";
+}
+#endif
+
 static const char *if_there(char *path)
 {
     return access(path, R_OK) == 0 ? path : NULL;
