@@ -16,12 +16,11 @@ static void print_steps(const prediction *p, FILE *to)
     for (size_t s = 0; s < p->item_count; s++) {
         const plim_load_step *step = &p->steps[s];
         const plim_load_item *item = &p->items[step->item];
-        const uint64_t base = p->plan.base_bytes;
         bool is_peak = p->peak_is_load && s == p->plan.peak_step;
         fprintf(to, "%2zu %-21.21s %10s %10s %10s %10s %10s%s\n", s + 1, item->name,
                 tool_size(item->resident_bytes), tool_size(item->extra_bytes),
-                tool_size(base + step->before_bytes), tool_size(base + step->during_bytes),
-                tool_size(base + step->after_bytes), is_peak ? " peak" : "");
+                tool_size(step->before_bytes), tool_size(step->during_bytes),
+                tool_size(step->after_bytes), is_peak ? " peak" : "");
     }
     if (p->frame_bytes + p->decoder_bytes) {
         fprintf(to, "%2zu %-21s %10s %10s %10s %10s %10s%s\n", p->item_count + 1, "episode",
@@ -91,8 +90,8 @@ void predict_json(const prediction *p, FILE *to)
         fprintf(to,
                 ",\"resident\":%" PRIu64 ",\"extra\":%" PRIu64 ",\"before\":%" PRIu64
                 ",\"during\":%" PRIu64 ",\"after\":%" PRIu64 ",\"by_tag\":",
-                item->resident_bytes, item->extra_bytes, p->plan.base_bytes + step->before_bytes,
-                p->plan.base_bytes + step->during_bytes, p->plan.base_bytes + step->after_bytes);
+                item->resident_bytes, item->extra_bytes, step->before_bytes, step->during_bytes,
+                step->after_bytes);
         json_tags(item->resident_by_tag, to);
         fputc('}', to);
     }

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - memreport: where the memory of a run is, from a report or from a live process.
+ *
+ * Reads what the runtime publishes and what the kernel says; needs no root and no debugger for
+ * one's own processes. Refuses reports that do not follow their schema or do not add up.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/tools/memreport/memreport.h"
+
+static const char HELP[] =
+    "usage: memreport show [options] REPORT.json\n"
+    "       memreport live --pid PID [--account FILE] [options]\n"
+    "       memreport host [options]\n\n"
+    "Where the memory of a run is: engines, framework, heap, episode, page cache, and what\n"
+    "nobody explains. Rows add up to the kernel's own figure.\n\n"
+    "options:\n"
+    "  --json            one JSON object a report\n"
+    "  --si              MB (10^6) instead of MiB (2^20)\n"
+    "  --pid PID         live: the process\n"
+    "  --account FILE    live: the account it publishes (plimsoll run --account FILE)\n"
+    "  --interval SECS   live: print again after so many seconds\n"
+    "  --count N         live: how often (1; with --interval until the process ends)\n"
+    "  --fail-over SIZE  exit 1 when the account's peak or the resident peak is above\n"
+    "  --help, --version\n\n"
+    "exit: 0 fine, 1 above the cap or --fail-over, 2 wrong command line, 3 incomplete,\n"
+    "4 nothing readable, 5 the system failed\n";
+
+static int usage(const char *format, const char *word)
+{
+    fprintf(stderr, "memreport: ");
+    fprintf(stderr, format, word);
+    fprintf(stderr, "\n'memreport --help' lists the options\n");
+    return REPORT_USAGE;
+}
+
+static bool to_number(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    *out = n;
+    return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
+}
+
+/* "512 MiB", "1GB"; the units of the manifest. */
+static bool to_size(const char *text, uint64_t *out)
+{
+    static const struct {
+        const char *name;
+        double bytes;
+    } UNITS[] = {{"B", 1},        {"kB", 1e3},        {"MB", 1e6},          {"GB", 1e9},
+                 {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
+    char *end;
+    double n = strtod(text, &end);
+    while (*end == ' ') {
+        end++;
+    }
+    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+        if (end != text && strcmp(end, UNITS[i].name) == 0 && n >= 0 && n * UNITS[i].bytes < 9e18) {
+            *out = (uint64_t)(n * UNITS[i].bytes);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int parse_one(request *r, const char *name, const char *value)
+{
+    uint64_t n;
+    if (strcmp(name, "--account") == 0) {
+        r->account = value;
+        return REPORT_OK;
+    }
+    if (strcmp(name, "--fail-over") == 0) {
+        return to_size(value, &r->fail_over) ? REPORT_OK
+                                             : usage("--fail-over '%s': a size with a unit", value);
+    }
+    if (!to_number(value, &n) || n > UINT32_MAX) {
+        return usage("'%s' is not a number", value);
+    }
+    if (strcmp(name, "--pid") == 0) {
+        r->pid = (uint32_t)n;
+    } else if (strcmp(name, "--interval") == 0) {
+        r->interval_s = n;
+    } else {
+        r->count = n;
+    }
+    return REPORT_OK;
+}
+
+static int parse(int argc, char **argv, request *r)
+{
+    static const char *const VALUED[] = {"--pid", "--account", "--interval", "--count",
+                                         "--fail-over"};
+    for (int i = 2; i < argc; i++) {
+        bool known = true;
+        if (strcmp(argv[i], "--json") == 0) {
+            r->json = true;
+        } else if (strcmp(argv[i], "--si") == 0) {
+            r->si = true;
+        } else if (argv[i][0] != '-' && !r->file) {
+            r->file = argv[i];
+        } else {
+            known = false;
+        }
+        for (size_t k = 0; k < sizeof(VALUED) / sizeof(VALUED[0]) && !known; k++) {
+            if (strcmp(argv[i], VALUED[k]) == 0) {
+                if (i + 1 == argc) {
+                    return usage("%s wants a value", argv[i]);
+                }
+                int code = parse_one(r, argv[i], argv[i + 1]);
+                if (code != REPORT_OK) {
+                    return code;
+                }
+                known = true;
+                i++;
+            }
+        }
+        if (!known) {
+            return usage("unexpected '%s'", argv[i]);
+        }
+    }
+    return REPORT_OK;
+}
+
+int report_refuse(const char *doing, const plim_error *err)
+{
+    char text[2048];
+    plim_error_format(err, text, sizeof(text));
+    fprintf(stderr, "memreport: %s: %s\n", doing, text);
+    switch (err->status) {
+    case PLIM_E_NOT_FOUND:
+    case PLIM_E_FORMAT:
+    case PLIM_E_IO:
+        return REPORT_NOTHING;
+    case PLIM_E_ARG:
+        return REPORT_USAGE;
+    default:
+        return REPORT_INTERNAL;
+    }
+}
+
+static bool file_sink(void *context, const char *text, size_t text_bytes)
+{
+    return fwrite(text, 1, text_bytes, context) == text_bytes;
+}
+
+int report_verdict(const request *r, const plim_report *report)
+{
+    uint64_t peak = report->process.rss_peak_bytes;
+    uint64_t limit = r->fail_over ? r->fail_over : report->account.cap_bytes;
+    peak = peak == PLIM_UNKNOWN_BYTES ? 0 : peak;
+    peak = report->account.peak_bytes > peak ? report->account.peak_bytes : peak;
+    return limit && peak > limit ? REPORT_OVER : REPORT_OK;
+}
+
+int report_print(const request *r, const plim_report *report)
+{
+    plim_error err = {.status = PLIM_OK};
+    plim_report_text_opts o = plim_report_text_opts_default();
+    struct winsize size;
+    const char *no = getenv("NO_COLOR");
+    bool terminal = isatty(STDOUT_FILENO);
+    o.color = terminal && !(no && *no);
+    o.si_units = r->si;
+    if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        o.columns = size.ws_col < 100 ? size.ws_col : 100;
+    }
+    plim_status rc = r->json ? plim_report_json(report, file_sink, stdout, &err)
+                             : plim_report_text(report, &o, file_sink, stdout, &err);
+    if (rc == PLIM_OK && r->json) {
+        putchar('\n');
+    }
+    return rc == PLIM_OK ? report_verdict(r, report) : report_refuse("output", &err);
+}
+
+static int live(const request *r)
+{
+    static plim_report report;
+    plim_error err = {.status = PLIM_OK};
+    int worst = REPORT_OK;
+    uint64_t times = r->count ? r->count : r->interval_s ? UINT64_MAX : 1;
+    for (uint64_t i = 0; i < times; i++) {
+        if (i) {
+            struct timespec pause = {.tv_sec = (time_t)r->interval_s};
+            putchar('\n');
+            fflush(stdout);
+            nanosleep(&pause, NULL);
+        }
+        plim_status rc = plim_report_gather_process(r->pid, r->account, &report, &err);
+        if (rc == PLIM_E_NOT_FOUND && i) {
+            return worst; /* it has ended: that is what was waited for */
+        }
+        if (rc != PLIM_OK) {
+            return report_refuse("live", &err);
+        }
+        int code = report_print(r, &report);
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+int main(int argc, char **argv)
+{
+    request r = {.json = false};
+    if (argc < 2) {
+        fputs(HELP, stderr);
+        return REPORT_USAGE;
+    }
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(HELP, stdout);
+            return REPORT_OK;
+        }
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("memreport %s\n", plim_version());
+        return REPORT_OK;
+    }
+    int code = parse(argc, argv, &r);
+    if (code == REPORT_OK && strcmp(argv[1], "show") == 0) {
+        code = r.file && !r.pid && !r.account ? show(&r) : usage("%s wants one report", "show");
+    } else if (code == REPORT_OK && strcmp(argv[1], "live") == 0) {
+        code = r.pid && !r.file ? live(&r) : usage("%s wants --pid and no file", "live");
+    } else if (code == REPORT_OK && strcmp(argv[1], "host") == 0) {
+        code = r.file || r.pid ? usage("%s takes no file and no process", "host") : host(&r);
+    } else if (code == REPORT_OK) {
+        code = usage("unknown command '%s'; there are show, live and host", argv[1]);
+    }
+    return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
+}
