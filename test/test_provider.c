@@ -2,9 +2,11 @@
 /* test_provider.c - what belongs to one provider only: wrappers, memfd, files, zero pages. */
 #include "test/support/cm.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +144,28 @@ static void decommit_frees_pages_that_are_locked(void **state)
     assert_ok(plim_provider_commit(p, base, 64 * 1024, &err));
     assert_int_equal(*(unsigned char *)base, 0);
     plim_provider_release(p, base, MIB);
+}
+
+/* In a child, because the limit stays: commit is where the kernel can say no. */
+static void system_refusal_is_a_status_with_its_errno(void **state)
+{
+    (void)state;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        plim_provider *p = plim_provider_mmap();
+        struct rlimit limit = {16 * MIB, 16 * MIB};
+        void *base = NULL;
+        bool well = plim_provider_reserve(p, 4096 * MIB, 0, &base, &err) == PLIM_OK &&
+                    setrlimit(RLIMIT_DATA, &limit) == 0 &&
+                    plim_provider_commit(p, base, 1024 * MIB, &err) == PLIM_E_NOMEM &&
+                    err.os_errno == ENOMEM && err.want == 1024 * MIB;
+        _exit(well ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* ---- memfd ---- */
@@ -313,6 +337,7 @@ int main(void)
         cmocka_unit_test(failing_refuses_the_call_it_was_told_to),
         cmocka_unit_test(resident_does_not_count_pages_that_were_only_read),
         cmocka_unit_test(decommit_frees_pages_that_are_locked),
+        cmocka_unit_test(system_refusal_is_a_status_with_its_errno),
         cmocka_unit_test(shm_is_shared_between_two_mappings),
         cmocka_unit_test(shm_cannot_be_cut_under_its_readers),
         cmocka_unit_test(segment_refuses_what_does_not_fit),
