@@ -431,6 +431,7 @@ static void a_sealed_runtime_refuses_compile_and_growth(void **state)
     assert_status(
         plim_runtime_compile(runtime, "null", "m.onnx", cm_tmp(), NULL, out, sizeof(out), &err),
         PLIM_E_STATE);
+    assert_int_equal(plim_runtime_build_count(runtime), 0);
     plim_engine_spec s = spec_of("sealed-b", make_artifact("b-sealed"));
     uint64_t before = used(runtime);
     assert_status(plim_runtime_deserialize(runtime, &s, &other, &err), PLIM_E_STATE);
@@ -455,6 +456,7 @@ static void compile_says_when_a_backend_cannot(void **state)
         plim_runtime_compile(runtime, "null", "m.onnx", cm_tmp(), NULL, out, sizeof(out), &err),
         PLIM_E_UNSUPPORTED);
     assert_string_equal(out, "");
+    assert_int_equal(plim_runtime_build_count(runtime), 1);
     plim_runtime_close(runtime);
 }
 

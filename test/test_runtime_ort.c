@@ -103,7 +103,8 @@ static plim_runtime *open_runtime(void)
     return runtime;
 }
 
-static plim_engine *load(plim_runtime *runtime, const model *m, const char *path, bool record)
+static plim_engine *load(plim_runtime *runtime, const model *m, const char *path, bool record,
+                         uint32_t thread_count)
 {
     plim_engine *engine = NULL;
     plim_engine_spec s = plim_engine_spec_default();
@@ -111,7 +112,7 @@ static plim_engine *load(plim_runtime *runtime, const model *m, const char *path
     s.path = path;
     s.library = cm_wheel("libonnxruntime.so");
     s.record_trace = record;
-    s.thread_count = 1;
+    s.thread_count = thread_count;
     s.load.path = PLIM_READ_BUFFERED;
     assert_ok(plim_runtime_deserialize(runtime, &s, &engine, &err));
     return engine;
@@ -147,7 +148,7 @@ static void compile(plim_runtime *runtime, const model *m, char *path, size_t ro
 
 static float first[320 * 320], again[320 * 320];
 
-static void goes_through_its_life(const model *m)
+static void goes_through_its_life(const model *m, uint32_t thread_count)
 {
     if (!cm_wheel("libonnxruntime.so") || !cm_wheel(m->file)) {
         skip_because("no ONNX Runtime or no %s (make models)", m->file);
@@ -158,7 +159,7 @@ static void goes_through_its_life(const model *m)
     compile(runtime, m, path, sizeof(path));
     uint64_t before = used(runtime);
 
-    plim_engine *engine = load(runtime, m, path, true);
+    plim_engine *engine = load(runtime, m, path, true, thread_count);
     assert_ok(run(engine, m, first));
     double sum = 0;
     for (size_t i = 0; i < output_count(m); i++) {
@@ -172,7 +173,7 @@ static void goes_through_its_life(const model *m)
     assert_ok(plim_engine_release(engine, &err));
     assert_int_equal(used(runtime), before);
 
-    engine = load(runtime, m, path, false);
+    engine = load(runtime, m, path, false, thread_count);
     uint64_t loaded = used(runtime);
     for (int i = 0; i < 2; i++) {
         assert_ok(run(engine, m, again));
@@ -208,13 +209,19 @@ static void goes_through_its_life(const model *m)
 static void silero_is_recorded_then_planned_without_a_miss(void **state)
 {
     (void)state;
-    goes_through_its_life(&silero);
+    goes_through_its_life(&silero, 1);
 }
 
 static void ppocr_is_recorded_then_planned_without_a_miss(void **state)
 {
     (void)state;
-    goes_through_its_life(&ppocr);
+    goes_through_its_life(&ppocr, 1);
+}
+
+static void two_threads_follow_their_own_plan(void **state)
+{
+    (void)state;
+    goes_through_its_life(&ppocr, 2);
 }
 
 static void a_real_backend_at_the_cap_fails_cleanly_and_runs_again(void **state)
@@ -231,7 +238,7 @@ static void a_real_backend_at_the_cap_fails_cleanly_and_runs_again(void **state)
     char plan[4300];
     snprintf(plan, sizeof(plan), "%s.plan.csv", path);
     unlink(plan); /* an earlier test may have recorded one: with it nothing is asked for */
-    plim_engine *engine = load(runtime, &ppocr, path, false);
+    plim_engine *engine = load(runtime, &ppocr, path, false, 1);
     assert_ok(plim_budget_owner(budget, "hog", &owner, &err));
     uint64_t hog = CAP_BYTES - used(runtime) - (1u << 20);
     assert_ok(plim_budget_charge(budget, owner, PLIM_TAG_EPISODE, hog, &err));
@@ -254,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silero_is_recorded_then_planned_without_a_miss),
         cmocka_unit_test(ppocr_is_recorded_then_planned_without_a_miss),
+        cmocka_unit_test(two_threads_follow_their_own_plan),
         cmocka_unit_test(a_real_backend_at_the_cap_fails_cleanly_and_runs_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,9 @@ PLIM_API plim_budget *plim_runtime_budget(plim_runtime *self);
 PLIM_API plim_arena *plim_runtime_arena(plim_runtime *self);
 PLIM_API const plim_host *plim_runtime_host(const plim_runtime *self);
 
+/* plim_runtime_build_count - compilations begun; stays what it is once sealed (none in flight). */
+PLIM_API uint64_t plim_runtime_build_count(plim_runtime *self);
+
 /* plim_runtime_log - write a line, if @level is on. Formatting and its arguments' cost are
  * paid only then: use the macro. @format follows printf and must give a JSON fragment
  * without braces, such as "\"engine\":\"%s\"". Strings are escaped as they go in; a fragment

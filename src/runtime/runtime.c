@@ -304,6 +304,14 @@ const plim_host *plim_runtime_host(const plim_runtime *self)
     return &self->host;
 }
 
+uint64_t plim_runtime_build_count(plim_runtime *self)
+{
+    pthread_mutex_lock(&self->lock);
+    uint64_t count = self->build_count;
+    pthread_mutex_unlock(&self->lock);
+    return count;
+}
+
 bool plim_runtime_log_is_on(const plim_runtime *self, plim_log_level level)
 {
     return self && plim_log_is_on(&self->log, level);
