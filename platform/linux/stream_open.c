@@ -5,8 +5,8 @@
  * caller's descriptor is never changed: its file is opened again through the descriptor, so
  * that a file renamed over the path in between is not taken for it. A memory file system
  * accepts O_DIRECT on some kernels and then copies out of the cache all the same; it is
- * refused by name. One page of every file is read into the first target at once: some driver
- * memory accepts no direct read at all, which no flag tells.
+ * refused by name. One page is read into the first target at once, for each file system in the
+ * list: some driver memory accepts no direct read at all, which no flag tells.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -74,10 +74,22 @@ static void say(stream *s, const char *format, const char *a)
     snprintf(s->stats->path_reason, sizeof(s->stats->path_reason), format, a);
 }
 
-/* One page into the first target: does this memory take a direct read of this file? */
-static int probe_direct(const stream *s, int fd)
+static bool is_same_device(int a, int b)
+{
+    struct stat first;
+    struct stat second;
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev;
+}
+
+/* One page into the first target: does this memory take a direct read of this file? A file on
+ * the device of the one before has been answered for. */
+static int probe_direct(const stream *s, size_t index)
 {
     plim_stream_chunk first;
+    const int fd = s->fds[index];
+    if (index > 0 && is_same_device(fd, s->fds[index - 1])) {
+        return 0;
+    }
     if (s->chunk_count == 0 || !s->next(s->context, 0, &first) ||
         (uintptr_t)first.target % STREAM_PAGE != 0 || first.raw_bytes == 0) {
         return 0;
@@ -100,7 +112,7 @@ static plim_status open_direct(stream *s, size_t index, plim_error *err)
     int code = plim_stream_fault(s, STREAM_SITE_DIRECT);
     if (code == 0) {
         s->fds[index] = reopen(file, O_RDONLY | O_DIRECT | O_CLOEXEC);
-        code = s->fds[index] < 0 ? errno : probe_direct(s, s->fds[index]);
+        code = s->fds[index] < 0 ? errno : probe_direct(s, index);
     }
     if (code == 0) {
         return PLIM_OK;
