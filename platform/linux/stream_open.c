@@ -62,7 +62,9 @@ static int reopen(const plim_stream_file *file, int flags)
 static const char *memory_file_system(int fd)
 {
     struct statfs fs;
-    if (fstatfs(fd, &fs) != 0) {
+    struct stat at;
+    /* A disk's device node lies on a memory file system too. */
+    if (fstatfs(fd, &fs) != 0 || fstat(fd, &at) != 0 || !S_ISREG(at.st_mode)) {
         return NULL;
     }
     const unsigned long type = (unsigned long)fs.f_type & 0xfffffffful;
