@@ -750,6 +750,53 @@ static void a_scratch_group_costs_its_largest_member(void **state)
     plim_runtime_close(runtime);
 }
 
+static void planned_engines_of_a_group_share_the_highest_plan(void **state)
+{
+    (void)state;
+    static float y[2][1024 * ROW], again[1024 * ROW];
+    static const int64_t rows[2] = {1024, 300};
+    char path[2][4200];
+    plim_engine *engine[2] = {NULL};
+    uint64_t each[2];
+    plim_runtime *runtime = open_runtime(CAP_BYTES);
+    uint64_t before = used(runtime);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof(path[i]), "%s", make_artifact(i ? "high-b" : "high-a"));
+        plim_engine_spec s = spec_of(i ? "b" : "a", path[i]);
+        s.record_trace = true;
+        assert_ok(plim_runtime_deserialize(runtime, &s, &engine[i], &err));
+        assert_ok(run_rows(engine[i], rows[i], y[i]));
+        assert_ok(run_rows(engine[i], rows[i], y[i]));
+        assert_ok(plim_engine_release(engine[i], &err));
+        engine[i] = load(runtime, i ? "b" : "a", path[i]);
+        each[i] = activations(runtime);
+        assert_ok(plim_engine_release(engine[i], &err));
+    }
+    assert_true(each[0] > each[1] && each[1] > 0);
+
+    for (int i = 1; i >= 0; i--) { /* the lower one first: the region grows */
+        plim_engine_spec s = spec_of(i ? "b" : "a", path[i]);
+        s.scratch_group = "turns";
+        assert_ok(plim_runtime_deserialize(runtime, &s, &engine[i], &err));
+        assert_int_equal(activations(runtime), each[i]);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 2; i++) {
+            assert_ok(run_rows(engine[i], rows[i], again));
+            assert_memory_equal(y[i], again, (size_t)rows[i] * ROW * sizeof(float));
+            assert_int_equal(stats_of(engine[i]).trace_miss_count, 0);
+        }
+    }
+    assert_int_equal(activations(runtime), each[0]);
+    assert_ok(plim_engine_release(engine[0], &err));
+    assert_int_equal(activations(runtime), each[1]); /* what only the higher one needed is back */
+    assert_ok(run_rows(engine[1], rows[1], again));
+    assert_int_equal(stats_of(engine[1]).trace_miss_count, 0);
+    assert_ok(plim_engine_release(engine[1], &err));
+    assert_int_equal(used(runtime), before);
+    plim_runtime_close(runtime);
+}
+
 static void *run_often(void *argument)
 {
     racer *r = argument;
@@ -1069,6 +1116,7 @@ int main(void)
         cmocka_unit_test(a_restore_that_fails_leaves_the_engine_evicted),
         cmocka_unit_test(late_weights_open_the_session_first),
         cmocka_unit_test(a_scratch_group_costs_its_largest_member),
+        cmocka_unit_test(planned_engines_of_a_group_share_the_highest_plan),
         cmocka_unit_test(engines_of_a_group_take_turns_under_racing_threads),
         cmocka_unit_test(a_recorded_run_is_planned_at_the_next_start),
         cmocka_unit_test(a_refusal_keeps_its_numbers_through_a_backends_words),

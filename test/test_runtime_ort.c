@@ -13,15 +13,6 @@
 
 static plim_error err;
 
-#if defined(__SANITIZE_ADDRESS__)
-/* The library keeps 14 bytes of its own for each refusal that it turns into a status. */
-__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libonnxruntime.so";
-}
-#endif
-
 typedef struct model {
     const char *file, *name;
     const char *shapes[4]; /* for import; NULL ends */
