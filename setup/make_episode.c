@@ -32,6 +32,7 @@ typedef struct make_opts {
     unsigned size, joints;
     int extra_frames;    /* in each video, beside one per row; may be negative */
     double drift;        /* seconds that the timestamps run ahead, per step */
+    const char *encoder; /* by libavcodec's name; NULL: libx264, else mpeg4 */
     bool phantom;        /* declare a camera that has no file */
     unsigned length_lie; /* added to each length in episodes.jsonl */
 } make_opts;
@@ -385,13 +386,14 @@ static void drain(AVFormatContext *out, AVCodecContext *codec, AVPacket *packet)
 
 static AVCodecContext *open_encoder(const make_opts *o, const AVFormatContext *out)
 {
-    const AVCodec *encoder = avcodec_find_encoder_by_name("libx264");
-    if (!encoder) {
+    const AVCodec *encoder = avcodec_find_encoder_by_name(o->encoder ? o->encoder : "libx264");
+    if (!encoder && !o->encoder) {
         encoder = avcodec_find_encoder(AV_CODEC_ID_MPEG4);
     }
     AVCodecContext *codec = encoder ? avcodec_alloc_context3(encoder) : NULL;
     if (!codec) {
-        stop("encoder", "neither libx264 nor mpeg4 in this libavcodec");
+        fprintf(stderr, "make_episode: this libavcodec has no encoder for it\n");
+        exit(3);
     }
     codec->width = codec->height = (int)o->size;
     codec->pix_fmt = AV_PIX_FMT_YUV420P;
@@ -548,11 +550,11 @@ static void usage(void)
 {
     fprintf(stderr,
             "usage: make_episode [-n LENGTH,LENGTH,...] [-s PIXELS] [-j JOINTS] [-x FRAMES]\n"
-            "                    [-d SECONDS] [-l STEPS] [-p] FOLDER\n"
-            "  -n  steps of each episode (48,72,60)     -s  width and height, a multiple of 16\n"
+            "                    [-d SECONDS] [-l STEPS] [-c ENCODER] [-p] FOLDER\n"
+            "  -n  steps of each episode (48,72,60)     -s  width and height, even, 16 at least\n"
             "  -j  joints in state and action (44)      -x  frames more (or fewer) than rows\n"
             "  -d  drift of the timestamps per step     -l  steps more than rows in the metadata\n"
-            "  -p  declare a camera that has no file\n");
+            "  -p  declare a camera that has no file    -c  encoder, by libavcodec's name\n");
     exit(2);
 }
 
@@ -597,6 +599,9 @@ static make_opts read_arguments(int argc, char **argv)
         case 'd':
             o.drift = strtod(end, &end);
             break;
+        case 'c':
+            o.encoder = argv[i];
+            break;
         case 'l':
             o.length_lie = (unsigned)strtoul(end, &end, 10);
             break;
@@ -604,7 +609,7 @@ static make_opts read_arguments(int argc, char **argv)
             usage();
         }
     }
-    if (!o.folder || !o.episodes || !o.size || o.size % 16 || o.size > 4096 || !o.joints) {
+    if (!o.folder || !o.episodes || o.size < 16 || o.size % 2 || o.size > 4096 || !o.joints) {
         usage();
     }
     return o;

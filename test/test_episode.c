@@ -597,6 +597,122 @@ static void decoder_without_room_fails_and_recovers(void **state)
     plim_dataset_close(set);
 }
 
+/* One codec after the other; libaom's frames come back through libdav1d, which keeps its own. */
+static void every_codec_shows_its_frames_and_counts_its_memory(void **state)
+{
+    (void)state;
+    static const char *const encoders[] = {"libx264", "mpeg4", "libx265", "libaom-av1"};
+    unsigned tried = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        char arguments[64];
+        plim_dataset *set;
+        plim_episode *episode;
+        plim_episode_stats s;
+        plim_episode_opts opts = with(2, 1);
+        snprintf(arguments, sizeof(arguments), "-n 12 -s 64 -c %s 2>/dev/null", encoders[i]);
+        const char *path = made_episode(arguments);
+        if (!path) {
+            printf("# no encoder %s here\n", encoders[i]);
+            continue;
+        }
+        tried++;
+        assert_ok(plim_dataset_open(path, home, &set, &err));
+        assert_ok(plim_episode_open(set, 0, &opts, &episode, &err));
+        for (uint64_t step = 0; step < 12; step++) {
+            plim_tensor t;
+            assert_ok(plim_episode_frame(episode, MADE_CAMERA, step, &t, &err));
+            assert_int_equal(made_number(plim_tensor_data(&t), 64), step);
+            plim_episode_read(episode, &s);
+            assert_true(s.decoder_bytes >= 64 * 64 * 3 / 2);
+            assert_account_is_the_sum(episode);
+            assert_ok(plim_episode_release(episode, MADE_CAMERA, step, &err));
+        }
+        plim_episode_close(episode);
+        assert_int_equal(plim_budget_used_bytes(budget), idle_bytes);
+        plim_dataset_close(set);
+    }
+    if (!tried) {
+        skip_because("none of the encoders is in this libavcodec");
+    }
+}
+
+/* 50 pixels are 150 bytes a row: no vector store fits, and none may pass into the next block. */
+static void odd_size_fills_its_frame_and_nothing_else(void **state)
+{
+    (void)state;
+    enum { SIDE = 50, BYTES = SIDE * SIDE * 3 };
+    plim_dataset *set;
+    plim_episode *episode;
+    plim_tensor held[4];
+    uint64_t hash[4];
+    plim_episode_opts opts = with(4, 1);
+    assert_ok(plim_dataset_open(made_episode("-n 8 -s 50"), home, &set, &err));
+    assert_ok(plim_episode_open(set, 0, &opts, &episode, &err));
+    for (unsigned i = 0; i < 4; i++) {
+        assert_ok(plim_episode_frame(episode, MADE_CAMERA, i, &held[i], &err));
+        const uint8_t *rgb = plim_tensor_data(&held[i]);
+        hash[i] = mix(1, rgb, BYTES);
+        for (unsigned row = SIDE / 2; row < SIDE; row++) { /* the last pixel of each row is drawn */
+            const uint8_t *last = rgb + (row * SIDE + SIDE - 1) * 3;
+            assert_true(last[0] + last[1] + last[2] > 0);
+        }
+    }
+    for (unsigned turn = 0; turn < 4; turn++) {
+        assert_ok(plim_episode_release(episode, MADE_CAMERA, turn, &err));
+        assert_ok(plim_episode_frame(episode, MADE_CAMERA, turn + 4, &held[turn], &err));
+        hash[turn] = mix(1, plim_tensor_data(&held[turn]), BYTES);
+        for (unsigned i = 0; i < 4; i++) {
+            assert_true(mix(1, plim_tensor_data(&held[i]), BYTES) == hash[i]);
+        }
+    }
+    plim_episode_close(episode);
+    plim_dataset_close(set);
+}
+
+/* Fail memory request 0, 1, 2, ... until an episode opens and shows a frame. */
+static void every_refusal_of_the_system_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    const char *path = made_episode("-n 6 -s 64");
+    plim_failing_provider failing;
+    plim_dataset *set;
+    unsigned refused = 0;
+    bool is_done = false;
+    plim_failing_provider_init(&failing, plim_provider_mmap(), UINT64_MAX, false);
+    plim_arena_opts a = plim_arena_opts_default();
+    plim_arena *thin;
+    a.reserve_bytes = UINT64_C(256) << 20;
+    assert_ok(plim_arena_open(budget, &failing.base, &a, &thin, &err));
+    uint64_t before = plim_budget_used_bytes(budget);
+    assert_ok(plim_dataset_open(path, home, &set, &err));
+    for (uint64_t at = 0; at < 200 && !is_done; at++) {
+        plim_episode *episode;
+        plim_tensor t;
+        plim_episode_opts opts = with(2, 1);
+        opts.arena = thin;
+        failing.fail_at = failing.calls + at;
+        plim_status status = plim_episode_open(set, 0, &opts, &episode, &err);
+        if (status == PLIM_OK) {
+            status = plim_episode_frame(episode, MADE_CAMERA, 3, &t, &err);
+            is_done = status == PLIM_OK;
+            failing.fail_at = UINT64_MAX;
+            assert_ok(plim_episode_frame(episode, MADE_CAMERA, is_done ? 4 : 3, &t, &err));
+            assert_int_equal(made_number(plim_tensor_data(&t), 64), is_done ? 4 : 3);
+            plim_episode_close(episode);
+        }
+        if (status != PLIM_OK) {
+            assert_int_equal(status, PLIM_E_NOMEM);
+            refused++;
+        }
+        assert_int_equal(plim_budget_used_bytes(budget), before);
+        assert_ok(plim_arena_check(thin, &err));
+    }
+    assert_true(is_done);
+    assert_in_range(refused, 4, 100);
+    plim_dataset_close(set);
+    plim_arena_close(thin);
+}
+
 static void missing_plugin_is_told_with_the_remedy(void **state)
 {
     (void)state;
@@ -683,6 +799,11 @@ int main(void)
         cmocka_unit_test(window_stays_sound_under_random_use),
         cmocka_unit_test_setup_teardown(window_over_the_load_line_is_refused_whole, start, finish),
         cmocka_unit_test_setup_teardown(decoder_without_room_fails_and_recovers, start, finish),
+        cmocka_unit_test_setup_teardown(every_codec_shows_its_frames_and_counts_its_memory, start,
+                                        finish),
+        cmocka_unit_test_setup_teardown(odd_size_fills_its_frame_and_nothing_else, start, finish),
+        cmocka_unit_test_setup_teardown(every_refusal_of_the_system_leaves_nothing_behind, start,
+                                        finish),
         cmocka_unit_test_setup_teardown(missing_plugin_is_told_with_the_remedy, start, finish),
         cmocka_unit_test_setup_teardown(damaged_video_is_a_typed_error, start, finish),
     };

@@ -7,7 +7,8 @@
 
 #define MADE_CAMERA "observation.images.ego_view"
 
-/* Runs make_episode with @arguments; the folder lies in cm_tmp(). Fails the test when it cannot. */
+/* Runs make_episode with @arguments; the folder lies in cm_tmp(). Fails the test when it
+ * cannot; NULL when libavcodec lacks the encoder that was asked for. */
 const char *made_episode(const char *arguments);
 /* What make_episode writes for joint @i. */
 double made_joint(unsigned episode, unsigned step, unsigned i);
