@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* output.c - refusals, sizes and progress, for a person or for a pipe.
+/* terminal.c - refusals, sizes and progress, for a person or for a pipe.
  *
  * Decides what a terminal gets that a pipe does not: colour (unless NO_COLOR is set) and a
  * progress line that is rewritten ten times a second at most. stdout carries results only.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.c - a report for people: owners as groups, parts below them, one closing line.
+/* report_text.c - a report for people: owners as groups, parts below them, one closing line.
  *
  * 80 columns unless told otherwise; numbers line up on the right; colour only when the caller
  * asks (it knows whether this is a terminal). Adds first and rounds when printing.
