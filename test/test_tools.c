@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_tools.c - plimsoll and memreport as a stranger uses them: words, files, exit codes. */
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test/support/cm.h"
+
+#define BIG 65536
+
+static char out[BIG], errors[BIG], folder[512];
+
+static void read_into(const char *name, char *to)
+{
+    char path[600];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(to, 1, BIG - 1, f) : 0;
+    to[n] = 0;
+    if (f) {
+        fclose(f);
+    }
+}
+
+/* Runs a tool of the build that this test belongs to; output goes to @out and @errors. */
+static int run(const char *tool, const char *arguments)
+{
+    char self[512], command[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    assert_true(n > 0);
+    self[n] = 0;
+    *strstr(self, "/test/test_tools") = 0;
+    snprintf(command, sizeof(command), "cd %s && %s/%s %s >out 2>errors", folder, self, tool,
+             arguments);
+    int status = system(command);
+    read_into("out", out);
+    read_into("errors", errors);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    char path[600];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (!realpath(cm_tmp(), folder)) {
+        return -1;
+    }
+    unsetenv("NO_COLOR");
+    return 0;
+}
+
+static void assert_says(const char *where, const char *text)
+{
+    if (!strstr(where, text)) {
+        fail_msg("wanted \"%s\" in:\n%s", text, where);
+    }
+}
+
+static void help_and_version_work_everywhere(void **state)
+{
+    static const char *const COMMANDS[] = {"import", "pack", "verify", "check", "plan", "run"};
+    (void)state;
+
+    assert_int_equal(run("plimsoll", "--help"), 0);
+    for (size_t i = 0; i < 6; i++) {
+        char arguments[32];
+        snprintf(arguments, sizeof(arguments), "%s --help", COMMANDS[i]);
+        assert_int_equal(run("plimsoll", arguments), 0);
+        assert_says(out, "--json");
+        assert_says(out, "Exit:");
+    }
+    assert_int_equal(run("plimsoll", "--version"), 0);
+    assert_int_equal(run("memreport", "--help"), 0);
+    assert_int_equal(run("memreport", "--version"), 0);
+}
+
+static void wrong_words_are_usage_errors_that_help(void **state)
+{
+    (void)state;
+
+    assert_int_equal(run("plimsoll", ""), 2);
+    assert_int_equal(run("plimsoll", "plna"), 2);
+    assert_says(errors, "did you mean 'plan'?");
+    assert_int_equal(run("plimsoll", "plan --itmes a:1MB:1MB"), 2);
+    assert_says(errors, "did you mean '--items'?");
+    assert_int_equal(run("plimsoll", "plan --items a:1MB"), 2);
+    assert_int_equal(run("plimsoll", "plan --items a:1MB:1MB --cap 12"), 2);
+    assert_says(errors, "the unit is missing");
+    assert_int_equal(run("plimsoll", "plan --items a:1MB:1MB --policy best"), 2);
+    assert_int_equal(run("plimsoll", "run --episodes 4-2 x"), 2);
+    assert_int_equal(run("memreport", "shwo x"), 2);
+    assert_string_equal(out, "");
+}
+
+static void plan_orders_the_trio_and_gives_its_verdict(void **state)
+{
+    const char *trio = "plan --items torch:1200MB:300MB,dit:2098MB:2098MB,backbone:2937MB:2937MB";
+    char arguments[256];
+    (void)state;
+
+    snprintf(arguments, sizeof(arguments), "%s --cap 8GB --json", trio);
+    assert_int_equal(run("plimsoll", arguments), 0);
+    assert_says(out, "\"peak\":7133000000");
+    assert_says(out, "\"fits\":true");
+    snprintf(arguments, sizeof(arguments), "%s --cap 8GB --policy as-listed --json", trio);
+    assert_int_equal(run("plimsoll", arguments), 1);
+    assert_says(out, "\"peak\":9172000000");
+    assert_says(out, "\"deficit\":1172000000");
+    snprintf(arguments, sizeof(arguments), "%s --cap 7133MB", trio);
+    assert_int_equal(run("plimsoll", arguments), 0);
+    snprintf(arguments, sizeof(arguments), "%s --cap 7132999999B", trio);
+    assert_int_equal(run("plimsoll", arguments), 1);
+    assert_says(out, "does not fit");
+    assert_null(strchr(out, 27));
+}
+
+static void every_fault_of_a_manifest_is_named_with_its_line(void **state)
+{
+    (void)state;
+    write_file("bad.yaml", "name: x\n"
+                           "budget:\n"
+                           "  cap: 256\n"
+                           "  cap: 1 MiB\n"
+                           "engines:\n"
+                           "  - name: a\n"
+                           "    artifact: not-there.engine\n"
+                           "    backnd: null\n"
+                           "    inputs:\n"
+                           "      t: {from: constant, value: 1, feature: y}\n"
+                           "      u: {from: feedback}\n"
+                           "  - name: a\n"
+                           "framwork: {resident: 1 XB}\n");
+
+    assert_int_equal(run("plimsoll", "plan bad.yaml"), 2);
+
+    assert_says(errors, "bad.yaml:3: budget.cap: '256': the unit is missing");
+    assert_says(errors, "bad.yaml:4: budget.cap: given twice, first on line 3");
+    assert_says(errors, "bad.yaml:7: engines[0].artifact: 'not-there.engine': no such file");
+    assert_says(errors, "bad.yaml:8: engines[0].backnd: unknown key; did you mean 'backend'?");
+    assert_says(errors, "bad.yaml:10: engines[0].inputs.t.feature: nothing reads this");
+    assert_says(errors, "bad.yaml:11: engines[0].inputs.u.output: missing");
+    assert_says(errors, "bad.yaml:12: engines[1]: the key 'artifact' is missing");
+    assert_says(errors, "bad.yaml:12: engines[1]: the name 'a' is taken on line 6");
+    assert_says(errors, "bad.yaml:13: framwork: unknown key; did you mean 'framework'?");
+    assert_string_equal(out, "");
+}
+
+static void text_that_is_not_yaml_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    write_file("broken.yaml", "budget: {cap: 1 MiB\nengines: [\n");
+
+    assert_int_equal(run("plimsoll", "plan broken.yaml"), 2);
+    assert_says(errors, "broken.yaml:");
+    write_file("empty.yaml", "");
+    assert_int_equal(run("plimsoll", "run empty.yaml"), 2);
+    assert_int_equal(run("plimsoll", "plan no-such.yaml"), 2);
+    assert_says(errors, "No such file");
+}
+
+static void make_artifact(void)
+{
+    char weights[4096 + 1];
+    memset(weights, 'w', 4096);
+    weights[4096] = 0;
+    write_file("weights.bin", weights);
+    write_file("card.json",
+               "{\"plimsoll_card\": 1, \"name\": \"tiny__smany_jpany_trtnone_fp32.engine\",\n"
+               " \"backend\": \"null\", \"format\": \"raw\",\n"
+               " \"precision\": {\"asked\": \"fp32\", \"found\": \"fp32\"},\n"
+               " \"build\": {\"kind\": \"portable\"},\n"
+               " \"memory\": {\"activation_bytes\": 65536, \"session_bytes\": 4096},\n"
+               " \"tensors\": [{\"name\": \"x\", \"io\": \"input\", \"dtype\": \"float32\", "
+               "\"rank\": 2},\n"
+               "  {\"name\": \"y\", \"io\": \"output\", \"dtype\": \"float32\", \"rank\": 2}],\n"
+               " \"profiles\": [{\"x\": {\"min\": [1, 8], \"opt\": [1, 8], \"max\": [1, 8]},\n"
+               "  \"y\": {\"min\": [1, 8], \"opt\": [1, 8], \"max\": [1, 8]}}]}\n");
+    assert_int_equal(
+        run("plimsoll", "pack --card card.json --section weights:weights:weights.bin -o ."), 0);
+}
+
+static const char *const ARTIFACT = "tiny__smany_jpany_trtnone_fp32.engine";
+
+static void pack_verify_and_a_flipped_bit(void **state)
+{
+    char path[700], arguments[200];
+    (void)state;
+    make_artifact();
+    snprintf(arguments, sizeof(arguments), "verify %s", ARTIFACT);
+    assert_int_equal(run("plimsoll", arguments), 0);
+    assert_says(out, "intact");
+    snprintf(path, sizeof(path), "%s/%s", folder, ARTIFACT);
+    FILE *f = fopen(path, "r+");
+    assert_non_null(f);
+    fseek(f, -4000, SEEK_END);
+    fputc('x', f);
+    fclose(f);
+
+    assert_int_equal(run("plimsoll", arguments), 1);
+    assert_says(errors, "E_CORRUPT");
+    assert_int_equal(run("plimsoll", "verify weights.bin"), 4);
+    assert_int_equal(run("plimsoll", "verify no-such.engine"), 4);
+    assert_int_equal(run("plimsoll", "pack --model x -o ."), 2);
+}
+
+static void write_manifest(const char *name, const char *cap)
+{
+    char text[512];
+    snprintf(text, sizeof(text),
+             "name: small\nbudget: {cap: %s, reserve: 1 MiB}\n"
+             "framework: {resident: 2 MiB, extra: 1 MiB}\n"
+             "engines:\n  - {name: tiny, artifact: %s, inputs: {x: {from: feedback, output: y}}}\n",
+             cap, ARTIFACT);
+    write_file(name, text);
+}
+
+static void run_ends_with_a_report_that_memreport_shows(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_manifest("small.yaml", "128 MiB");
+
+    assert_int_equal(run("plimsoll", "plan small.yaml"), 0);
+    assert_says(out, "fits: peak");
+    assert_int_equal(run("plimsoll", "run small.yaml --report r.json --max-frames 3"), 0);
+    assert_says(out, "within the load line");
+    assert_says(out, "unattributed");
+    assert_int_equal(run("memreport", "show r.json"), 0);
+    assert_says(out, "run small:");
+    assert_int_equal(run("memreport", "show r.json --json"), 0);
+    assert_says(out, "\"schema\":\"plimsoll-report/1\"");
+    assert_int_equal(run("memreport", "show r.json --fail-over 1MiB"), 1);
+    assert_int_equal(run("plimsoll", "run small.yaml --json"), 0);
+    assert_int_equal(out[0], '{');
+}
+
+static void names_that_the_card_does_not_have_are_refused(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_file("names.yaml", "budget: {cap: 64 MiB}\nengines:\n"
+                             "  - name: tiny\n"
+                             "    artifact: tiny__smany_jpany_trtnone_fp32.engine\n"
+                             "    inputs:\n"
+                             "      z: {from: zeros}\n");
+
+    assert_int_equal(run("plimsoll", "plan names.yaml"), 2);
+    assert_says(errors, "names.yaml:6: engines[0].inputs.z: the engine has no such input");
+    write_file("none.yaml", "budget: {cap: 64 MiB}\nengines:\n"
+                            "  - {name: tiny, artifact: tiny__smany_jpany_trtnone_fp32.engine}\n");
+    assert_int_equal(run("plimsoll", "run none.yaml"), 2);
+    assert_says(errors, "'x' has no source");
+    write_file("video.yaml", "budget: {cap: 64 MiB}\nengines:\n  - name: tiny\n"
+                             "    artifact: tiny__smany_jpany_trtnone_fp32.engine\n"
+                             "    inputs: {x: {from: row, feature: observation.state}}\n");
+    assert_int_equal(run("plimsoll", "run video.yaml"), 2);
+    assert_says(errors, "--episode");
+}
+
+static void run_refuses_before_it_loads_when_the_plan_does_not_fit(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_manifest("tight.yaml", "6 MiB");
+
+    assert_int_equal(run("plimsoll", "plan tight.yaml"), 1);
+    assert_int_equal(run("plimsoll", "run tight.yaml"), 1);
+    assert_says(errors, "predicted peak");
+    assert_string_equal(out, "");
+}
+
+static void memreport_refuses_what_is_no_report(void **state)
+{
+    char arguments[64];
+    (void)state;
+    write_file("junk.json", "{\"schema\":\"other/1\"}");
+
+    assert_int_equal(run("memreport", "show junk.json"), 4);
+    assert_says(errors, "schema");
+    assert_int_equal(run("memreport", "show no-such.json"), 4);
+    assert_int_equal(run("memreport", "live --pid 4194303"), 4);
+    snprintf(arguments, sizeof(arguments), "live --pid %d", (int)getpid());
+    assert_int_equal(run("memreport", arguments), 0);
+    assert_says(out, "total");
+    assert_int_equal(run("memreport", "host --json"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_and_version_work_everywhere),
+        cmocka_unit_test(wrong_words_are_usage_errors_that_help),
+        cmocka_unit_test(plan_orders_the_trio_and_gives_its_verdict),
+        cmocka_unit_test(every_fault_of_a_manifest_is_named_with_its_line),
+        cmocka_unit_test(text_that_is_not_yaml_is_refused_with_its_line),
+        cmocka_unit_test(pack_verify_and_a_flipped_bit),
+        cmocka_unit_test(run_ends_with_a_report_that_memreport_shows),
+        cmocka_unit_test(names_that_the_card_does_not_have_are_refused),
+        cmocka_unit_test(run_refuses_before_it_loads_when_the_plan_does_not_fit),
+        cmocka_unit_test(memreport_refuses_what_is_no_report),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
