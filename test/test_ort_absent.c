@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_ort_absent.c - without the library: a reason, a remedy, and never another backend. */
+#include <dirent.h>
+
 #include "plimsoll/backend_plugin.h"
 #include "test/support/cm.h"
 
@@ -117,6 +119,37 @@ static void a_second_library_in_one_process_is_refused(void **state)
     assert_string_equal(err.wanted, "libm.so.6");
 }
 
+static size_t threads_now(void)
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/task");
+    assert_non_null(folder);
+    for (struct dirent *e; (e = readdir(folder));) {
+        count += e->d_name[0] != '.';
+    }
+    closedir(folder);
+    return count;
+}
+
+/* Microsoft's Linux builds gather usage figures on a thread of their own unless they are told
+ * not to; that thread is how one sees it without a network. */
+static void the_library_gathers_no_usage_figures(void **state)
+{
+    (void)state;
+    plim_backend_info info;
+    const char *library = cm_wheel("libonnxruntime.so");
+    if (!library) {
+        skip_because("no ONNX Runtime library here");
+    }
+    size_t before = threads_now();
+
+    plim_backend_probe(&plim_backend_onnxruntime, library, &info);
+
+    assert_true(info.is_present);
+    assert_string_equal(getenv("ORT_DISABLE_TELEMETRY"), "1");
+    assert_int_equal(threads_now(), before);
+}
+
 static void bytes_that_are_no_model_are_a_typed_error(void **state)
 {
     (void)state;
@@ -139,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_library_of_something_else_is_unsupported),
         cmocka_unit_test(the_environment_names_the_library_and_nothing_else_is_tried),
         cmocka_unit_test(an_unknown_format_is_refused_before_the_library_is_looked_for),
+        cmocka_unit_test(the_library_gathers_no_usage_figures),
         cmocka_unit_test(a_second_library_in_one_process_is_refused),
         cmocka_unit_test(bytes_that_are_no_model_are_a_typed_error),
     };

@@ -60,9 +60,18 @@ plim_status plim_ort_fail(const plim_ort *ort, ort_status *status, const char *w
     return code;
 }
 
+/* Microsoft's builds since 1.30 for Linux gather usage figures, start threads for it, run `blkid`
+ * to know the machine and send what they gathered over the network. A robot's runtime does none of
+ * that unasked: the library is told so before it starts. Whoever set the variable keeps it. */
+static void forbid_telemetry(void)
+{
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+}
+
 static plim_status open_first(const char *library, void **out, const char **out_name,
                               plim_error *err)
 {
+    forbid_telemetry();
     const char *given = library ? library : secure_getenv("PLIMSOLL_ONNXRUNTIME");
     const char *const *names = given && *given ? &given : usual_names;
     size_t count = given && *given ? 1 : sizeof(usual_names) / sizeof(usual_names[0]);
