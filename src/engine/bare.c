@@ -23,7 +23,7 @@
 #include "src/engine/beneath.h"
 #include "src/engine/digest.h"
 #include "src/engine/safetensors.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 bool plim_bare_pending_name(const char *name, int fd, char *out, size_t out_bytes)
 {

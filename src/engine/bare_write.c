@@ -21,7 +21,7 @@
 #include "src/engine/safetensors.h"
 #include "src/engine/scratch.h"
 #include "src/engine/source.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 #include "src/engine/write.h"
 
 typedef struct part { /* one file of the artifact */

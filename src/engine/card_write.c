@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "src/engine/card.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 typedef plim_card_sink sink;
 

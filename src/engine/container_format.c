@@ -12,7 +12,7 @@
 
 #include "arena/bytes.h"
 #include "src/engine/container.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 static void put(uint8_t *to, uint64_t value, unsigned size)
 {

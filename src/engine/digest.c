@@ -4,7 +4,7 @@
 
 #include <openssl/evp.h>
 
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 bool plim_digest_start(plim_digest *self)
 {

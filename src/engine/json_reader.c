@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "plimsoll/engine.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 plim_status plim_json_open(plim_json_reader *self, const char *text, size_t text_bytes,
                            plim_error *err, json_t **root)

@@ -27,7 +27,7 @@
 
 #include "arena/bytes.h"
 #include "plimsoll/engine.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 typedef struct policy {
     bool multiprocessors, memory, releases;

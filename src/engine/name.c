@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "plimsoll/engine.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 #define NAME_BYTES 192 /* longest rendering of a plim_engine_name, with room to spare */
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "src/engine/file.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 #define DEPTH_MAX    64
 #define WINDOW_BYTES 4096u

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "plimsoll/engine.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 typedef struct distance {
     uint32_t outside; /* dimensions that are not in [min, max] */

@@ -16,7 +16,7 @@
 
 #include "arena/bytes.h"
 #include "src/engine/file.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 typedef struct reader {
     const char *text;

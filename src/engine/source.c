@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "arena/bytes.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 #define ALIGN_MAX (2u << 20)
 

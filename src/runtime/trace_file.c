@@ -22,7 +22,7 @@
 
 #include "arena/bytes.h"
 #include "src/engine/atomic.h"
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 #include "src/runtime/trace.h"
 
 #define TITLE   "plimsoll activation plan 1"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* output.c - one output of an engine, kept between calls.
+/* output_slot.c - one output of an engine, kept between calls.
  *
  * Decides when an output needs another block: only when the shape asked for does not fit the
  * one it holds. Refuses bad shapes and what the region refuses; then the old block, its

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.h - names and digests as text: hex both ways, and hostile bytes made printable. */
-#ifndef ENGINE_TEXT_H
-#define ENGINE_TEXT_H
+/* printable.h - names and digests as text: hex both ways, and hostile bytes made printable. */
+#ifndef ENGINE_PRINTABLE_H
+#define ENGINE_PRINTABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

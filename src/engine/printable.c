@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.c - hex digests and printable names.
+/* printable.c - hex digests and printable names.
  *
  * Bytes from a hostile file end up in error texts and logs: only printable ASCII passes.
  */
-#include "src/engine/text.h"
+#include "src/engine/printable.h"
 
 #include <string.h>
 
