@@ -201,6 +201,45 @@ static void wrong_arguments_are_refused_before_a_byte_moves(void **state)
     plim_engine_close(file);
 }
 
+static uint64_t cached(const char *path)
+{
+    uint64_t bytes = 0;
+    assert_ok(plim_file_cached_bytes(path, &bytes, &err));
+    return bytes;
+}
+
+/* Whichever way a verify ends: what it read is not left in the page cache. */
+static void verifying_leaves_no_page_cache_behind(void **state)
+{
+    (void)state;
+    static char path[4096];
+    const size_t scratch = 64u << 10;
+    plim_engine_file *file = packed("cache", 0, 4u << 20, false, path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    if (cached(path) != 0) {
+        close(fd);
+        plim_engine_close(file);
+        skip_because("this file system keeps its pages");
+    }
+
+    assert_ok(plim_engine_verify(file, memory, scratch, NULL, NULL, &err));
+    assert_int_equal(cached(path), 0);
+
+    unsigned char byte;
+    const off_t at = (off_t)plim_engine_chunk(file, 40)->file_offset;
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    assert_status(plim_engine_verify(file, memory, scratch, NULL, NULL, &err), PLIM_E_CORRUPT);
+    assert_int_equal(cached(path), 0);
+    close(fd);
+    plim_engine_close(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_damaged_chunk_is_named_with_its_file_and_every_base_is_zero),
         cmocka_unit_test(a_cancelled_load_leaves_only_zeros),
         cmocka_unit_test(wrong_arguments_are_refused_before_a_byte_moves),
+        cmocka_unit_test(verifying_leaves_no_page_cache_behind),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

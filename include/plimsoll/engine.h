@@ -274,7 +274,8 @@ typedef struct plim_load_opts {
     uint32_t queue_depth;    /* chunks in flight; 0: 8 */
     uint32_t worker_count;   /* digest and decode threads; 0: the CPUs that are online, at most 4 */
     uint64_t deadline_ns;    /* from the start of the call; 0: none */
-    const volatile bool *cancel; /* polled between chunks; NULL: none */
+    const volatile bool *cancel; /* polled between chunks; NULL: none. Another thread sets it
+                                  * with an atomic store, a signal handler with a plain one */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_context;  /* called from the calling thread */
     bool skip_digest;        /* benches only; never set by the runtime */
@@ -320,7 +321,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_load_many(plim_engine_file *const
 
 /* plim_engine_verify - read and check every chunk without keeping it: constant memory.
  * @scratch of at least the largest chunk rounded up to 4096, and aligned to 4096. Reads in order
- * through the page cache and drops it behind; opts->path is not used. Errors: as for load. */
+ * through the page cache and leaves nothing there, also after a failure; opts->path is not used.
+ * Errors: as for load; E_ARG scratch. */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_verify(plim_engine_file *self, void *scratch,
                                                       size_t scratch_bytes,
                                                       const plim_load_opts *opts,

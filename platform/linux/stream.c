@@ -94,7 +94,7 @@ static void check_caller(stream *s)
     if (s->failed) {
         return;
     }
-    if (s->opts.cancel != NULL && *s->opts.cancel) {
+    if (s->opts.cancel != NULL && __atomic_load_n(s->opts.cancel, __ATOMIC_RELAXED)) {
         (void)plim_error_set(&why, PLIM_E_CANCELLED, "engine load", NULL, NULL, NULL);
     } else if (s->opts.deadline_ns != 0 &&
                plim_stream_now_ns() - s->start_ns >= s->opts.deadline_ns) {

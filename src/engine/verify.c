@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify.c - read every chunk through one window and check it, keeping nothing.
  *
- * Buffered and in order, with the next chunk asked for ahead and the pages behind given
- * back, so neither this process nor the page cache grows with the file. An LZ4 chunk is also
- * decoded in its window, as a load would. The first failure ends the run.
+ * Buffered and in order, the pages behind given back, so neither this process nor the page cache
+ * grows with the file. The kernel's own read-ahead is off meanwhile: it builds folios that reach
+ * past the chunk, and dropping a part of a folio drops nothing. What straddles two chunks goes
+ * when the run ends, whichever way it ends. An LZ4 chunk is also decoded in its window, as a load
+ * would. The first failure ends the run.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "arena/opts.h"
 #include "src/engine/container.h"
 #include "src/engine/digest.h"
 #include "src/engine/file.h"
@@ -83,40 +86,60 @@ static plim_status check_opts(const plim_engine_file *self, const void *scratch,
     return PLIM_OK;
 }
 
-plim_status plim_engine_verify(plim_engine_file *self, void *scratch, size_t scratch_bytes,
-                               const plim_load_opts *opts, plim_load_stats *stats, plim_error *err)
+static void advise_files(const plim_engine_file *self, int advice)
 {
-    plim_load_opts o = plim_load_opts_default();
-    plim_load_stats done = {.path = PLIM_READ_BUFFERED};
-    if (!self || (!scratch && self->chunk_count)) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "engine and scratch");
+    for (size_t i = 0; i < self->file_count; i++) {
+        (void)posix_fadvise(self->files[i].fd, 0, 0, advice);
     }
-    if (opts) {
-        memcpy(&o, opts, opts->struct_size < sizeof(o) ? opts->struct_size : sizeof(o));
+}
+
+static plim_status check_caller(const plim_load_opts *o, uint64_t start_ns, plim_error *err)
+{
+    if (o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED)) {
+        return PLIM_FAIL(err, PLIM_E_CANCELLED, .what = "verifying was cancelled");
     }
-    PLIM_TRY(check_opts(self, scratch, scratch_bytes, err));
+    if (o->deadline_ns && now_ns() - start_ns > o->deadline_ns) {
+        return PLIM_FAIL(err, PLIM_E_DEADLINE, .what = "verifying took too long");
+    }
+    return PLIM_OK;
+}
+
+static plim_status check_chunks(const plim_engine_file *self, void *scratch,
+                                const plim_load_opts *o, plim_load_stats *done, plim_error *err)
+{
     uint64_t start = now_ns();
     for (size_t i = 0; i < self->chunk_count; i++) {
         const plim_chunk *c = &self->chunks[i];
-        if (o.cancel && *o.cancel) {
-            return PLIM_FAIL(err, PLIM_E_CANCELLED, .what = "verifying was cancelled");
-        }
-        if (o.deadline_ns && now_ns() - start > o.deadline_ns) {
-            return PLIM_FAIL(err, PLIM_E_DEADLINE, .what = "verifying took too long");
-        }
+        PLIM_TRY(check_caller(o, start, err));
         PLIM_TRY(check_chunk(self, i, scratch, err));
-        done.chunk_count++;
-        done.lz4_chunk_count += c->codec == PLIM_CODEC_LZ4;
-        done.payload_bytes += c->raw_bytes;
-        done.stored_bytes += c->stored_bytes;
-        if (o.progress) {
-            o.progress(o.progress_context, done.payload_bytes, self->payload_bytes);
+        done->chunk_count++;
+        done->lz4_chunk_count += c->codec == PLIM_CODEC_LZ4;
+        done->payload_bytes += c->raw_bytes;
+        done->stored_bytes += c->stored_bytes;
+        if (o->progress) {
+            o->progress(o->progress_context, done->payload_bytes, self->payload_bytes);
         }
     }
-    if (stats) {
-        done.elapsed_ns = now_ns() - start;
-        snprintf(done.path_reason, sizeof(done.path_reason), "verifying reads through one window");
+    done->elapsed_ns = now_ns() - start;
+    return PLIM_OK;
+}
+
+plim_status plim_engine_verify(plim_engine_file *self, void *scratch, size_t scratch_bytes,
+                               const plim_load_opts *opts, plim_load_stats *stats, plim_error *err)
+{
+    plim_load_opts o;
+    plim_load_stats done = {.path = PLIM_READ_BUFFERED,
+                            .path_reason = "verifying reads through one window"};
+    if (!self || (!scratch && self->chunk_count) || !opts_take(&o, sizeof(o), opts)) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "engine, scratch and options");
+    }
+    PLIM_TRY(check_opts(self, scratch, scratch_bytes, err));
+    advise_files(self, POSIX_FADV_RANDOM);
+    plim_status status = check_chunks(self, scratch, &o, &done, err);
+    advise_files(self, POSIX_FADV_DONTNEED);
+    advise_files(self, POSIX_FADV_NORMAL);
+    if (stats && status == PLIM_OK) {
         *stats = done;
     }
-    return PLIM_OK;
+    return status;
 }
