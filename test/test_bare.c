@@ -387,7 +387,7 @@ static void a_damaged_model_never_crashes_the_scan(void **state)
 static void a_real_model_is_carded_and_verified(void **state)
 {
     (void)state;
-    const char *path = cm_data("models/silero_vad_16k_op15.onnx");
+    const char *path = cm_model("silero_vad_16k_op15.onnx");
     if (!path) {
         skip_because("no shared/data/models");
     }

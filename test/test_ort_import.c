@@ -147,7 +147,7 @@ static void a_real_model_becomes_a_container_that_runs(void **state)
     home h;
     plim_status s;
     plim_import_opts opts = plim_import_opts_default();
-    const char *model = cm_data("models/ultraface_slim320_simplified.onnx");
+    const char *model = cm_model("ultraface_slim320_simplified.onnx");
     if (!library() || !model) {
         skip_because("no ONNX Runtime library or no model here");
     }
@@ -184,7 +184,7 @@ static void an_ort_artifact_runs_and_says_what_it_is(void **state)
     home h;
     plim_status s;
     plim_import_opts opts = plim_import_opts_default();
-    const char *model = cm_data("models/ultraface_slim320_simplified.onnx");
+    const char *model = cm_model("ultraface_slim320_simplified.onnx");
     if (!library() || !model) {
         skip_because("no ONNX Runtime library or no model here");
     }
@@ -275,7 +275,7 @@ static void open_dimensions_must_be_given(void **state)
     plim_error err;
     char path[1024];
     plim_import_opts opts = plim_import_opts_default();
-    const char *model = cm_data("models/silero_vad_16k_op15.onnx");
+    const char *model = cm_model("silero_vad_16k_op15.onnx");
     const char *const wrong[][2] = {{"nothing:1x2", NULL},  {"input:1xbig", NULL},
                                     {"input:1x9..3", NULL}, {"input:1x576x1", NULL},
                                     {"input", NULL},        {"input:1x576", "state:3x1x128"}};
@@ -302,7 +302,7 @@ static void ranges_reach_the_card_with_the_outputs_they_give(void **state)
     char path[1024];
     home h;
     plim_import_opts opts = plim_import_opts_default();
-    const char *model = cm_data("models/ppocr_v4_det.onnx");
+    const char *model = cm_model("ppocr_v4_det.onnx");
     const char *const shapes[] = {"x:1x3x32..64..96x32..64..96"};
     if (!library() || !model) {
         skip_because("no ONNX Runtime library or no model here");

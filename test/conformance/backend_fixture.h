@@ -126,14 +126,6 @@ static const char *fixture_library(void)
     return library;
 }
 
-static const char *fixture_model(const char *name)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "models/%s", name);
-    const char *found = cm_data(path);
-    return found ? found : cm_wheel(name);
-}
-
 static void finish(fixture_artifact *a)
 {
     a->pristine = malloc(a->payload_bytes);

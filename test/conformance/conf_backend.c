@@ -40,7 +40,7 @@ static int make_artifacts(void **state)
     for (size_t i = 0; i < CANDIDATES; i++) {
         const candidate *c = &candidates[i];
         artifacts[i + 1] =
-            fixture_onnx(fixture_model(c->model), c->shapes, c->shape_count, c->format);
+            fixture_onnx(cm_model(c->model), c->shapes, c->shape_count, c->format);
     }
     return 0;
 }

@@ -42,6 +42,14 @@ const char *cm_wheel(const char *name)
     return if_there(p);
 }
 
+const char *cm_model(const char *name)
+{
+    char in_data[NAME_MAX + 16];
+    snprintf(in_data, sizeof(in_data), "models/%s", name);
+    const char *found = cm_data(in_data);
+    return found ? found : cm_wheel(name);
+}
+
 static char tmp_folder[PATH_MAX];
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)

@@ -49,6 +49,8 @@
 const char *cm_data(const char *name);
 /* The pinned wheel folder's file, such as "libonnxruntime.so"; NULL when it is not there. */
 const char *cm_wheel(const char *name);
+/* A real model by file name: out of ../shared/data/models, else out of the wheels; NULL. */
+const char *cm_model(const char *name);
 /* A fresh empty folder under TMPDIR or build/, removed when the test program ends. */
 const char *cm_tmp(void);
 /* Pseudo-random numbers from SEED (printed) or a fixed start: the same run every time. */
