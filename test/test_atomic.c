@@ -2,7 +2,9 @@
 /* test_atomic.c - an artifact is the old one or the new one, wherever its writer stops. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -305,6 +307,125 @@ static void a_new_card_goes_before_one_left_pending(void **state)
     assert_int_equal(entries(), 2);
 }
 
+/* A writer that was killed leaves a body, or a pending card, or a card's own temporary file. */
+static void the_next_write_sweeps_what_a_killed_writer_left(void **state)
+{
+    (void)state;
+    for (int bare = 0; bare < 2; bare++) {
+        clean();
+        assert_ok(write_one(bare, 0, &err));
+        const unsigned whole = entries();
+        unsigned swept = 0;
+        how = KILL_BEFORE;
+        for (unsigned at = 0;; at++) {
+            int code = 0;
+            pid_t child = fork();
+            if (child == 0) {
+                count_calls(at);
+                _exit(write_one(bare, 1, NULL) == PLIM_OK ? 0 : 1);
+            }
+            assert_int_equal(waitpid(child, &code, 0), child);
+            if (!WIFSIGNALED(code)) {
+                break;
+            }
+            swept += entries() > whole;
+            assert_ok(write_one(bare, 0, &err));
+            assert_int_equal(entries(), whole);
+        }
+        assert_true(swept > 5);
+    }
+}
+
+static void the_sweep_leaves_alone_what_is_not_stale(void **state)
+{
+    (void)state;
+    static const char *const kept[] = {".m.bin.x.tmp", ".m.bin.1-.tmp",    ".m.bin.1-2.tmp.bak",
+                                       ".m.bin.1-2",   ".other.1-2.tmp", "m.bin.1-2.tmp"};
+    char name[5000];
+    clean();
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        snprintf(name, sizeof(name), "%s/%s", folder, kept[i]);
+        fclose(fopen(name, "wb"));
+    }
+    snprintf(name, sizeof(name), "%s/.m.bin.1-2.tmp", folder); /* of a live writer: locked */
+    int live = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    assert_int_equal(flock(live, LOCK_EX), 0);
+    snprintf(name, sizeof(name), "%s/.m.bin.1-3.tmp", folder);
+    assert_int_equal(mkdir(name, 0755), 0);
+    snprintf(name, sizeof(name), "%s/.m.bin.1-4.tmp", folder);
+    assert_int_equal(symlink("m.bin", name), 0);
+    const unsigned before = entries();
+
+    assert_ok(write_one(false, 0, &err));
+    assert_int_equal(entries(), before + 1);
+
+    close(live);
+    assert_ok(write_one(false, 1, &err));
+    assert_int_equal(entries(), before);
+    snprintf(name, sizeof(name), "%s/.m.bin.1-3.tmp", folder);
+    assert_int_equal(rmdir(name), 0);
+    clean();
+    static const char *const mine[] = {".other.1-2.tmp"};
+    snprintf(name, sizeof(name), "%s/%s", folder, mine[0]);
+    assert_int_equal(unlink(name), 0);
+}
+
+/* Many writers of one name: no sweep takes another's file, and the last rename wins. */
+static void writers_of_one_name_do_not_sweep_each_other(void **state)
+{
+    (void)state;
+    pid_t children[3];
+    clean();
+    for (size_t i = 0; i < 3; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            for (unsigned k = 0; k < 25; k++) {
+                if (write_one(false, (unsigned)i % 2, NULL) != PLIM_OK) {
+                    _exit(1);
+                }
+            }
+            _exit(0);
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        int code = 0;
+        assert_int_equal(waitpid(children[i], &code, 0), children[i]);
+        assert_true(WIFEXITED(code));
+        assert_int_equal(WEXITSTATUS(code), 0);
+    }
+    (void)which_is_there();
+    assert_int_equal(entries(), 1);
+}
+
+/* A pair is replaced over and over while another process opens it. */
+static void a_pair_opens_while_it_is_replaced(void **state)
+{
+    (void)state;
+    int code = 0;
+    clean();
+    assert_ok(write_one(true, 0, &err));
+    pid_t child = fork();
+    if (child == 0) {
+        for (unsigned k = 1; k <= 150; k++) {
+            if (write_one(true, k % 2, NULL) != PLIM_OK) {
+                _exit(1);
+            }
+        }
+        _exit(0);
+    }
+    unsigned opened = 0;
+    while (waitpid(child, &code, WNOHANG) == 0) {
+        plim_engine_file *f;
+        assert_ok(plim_engine_open(path, home, &f, &err));
+        assert_ok(plim_engine_verify(f, scratch, 1u << 20, NULL, NULL, &err));
+        plim_engine_close(f);
+        opened++;
+    }
+    assert_true(WIFEXITED(code));
+    assert_int_equal(WEXITSTATUS(code), 0);
+    assert_true(opened > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +433,10 @@ int main(void)
         cmocka_unit_test(being_killed_at_any_call_leaves_one_whole_artifact),
         cmocka_unit_test(being_killed_at_any_time_leaves_one_whole_artifact),
         cmocka_unit_test(a_new_card_goes_before_one_left_pending),
+        cmocka_unit_test(a_pair_opens_while_it_is_replaced),
+        cmocka_unit_test(writers_of_one_name_do_not_sweep_each_other),
+        cmocka_unit_test(the_sweep_leaves_alone_what_is_not_stale),
+        cmocka_unit_test(the_next_write_sweeps_what_a_killed_writer_left),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

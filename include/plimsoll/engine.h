@@ -242,7 +242,8 @@ typedef struct plim_engine_file plim_engine_file;
  * Owns:    gives *@out; keeps the file descriptors and @home until close.
  * Errors:  E_NOT_FOUND, E_IO; E_FORMAT and E_RANGE with field, wanted, found; E_CORRUPT;
  *          E_MISMATCH  the file's name describes itself and differs from the card's name;
- *          E_UNSUPPORTED  a later version; those of @home.
+ *          E_UNSUPPORTED  a later version; E_STATE  replaced again and again meanwhile; those of
+ *          @home.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_open(const char *path, plim_region *home,
                                                     plim_engine_file **out, plim_error *err);

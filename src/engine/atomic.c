@@ -2,9 +2,9 @@
 /* atomic.c - write beside, sync, rename, sync the folder.
  *
  * The temporary file lies in the folder of the final one, so that the rename stays within a
- * file system. It is made with O_EXCL under a name of this process and a counter: a file
- * that a killed writer left behind is never opened again, only overwritten by nobody. After
- * any failure before the rename the folder holds what it held before.
+ * file system. It is made with O_EXCL under a name of this process and a counter, and locked
+ * while it is written; what a killed writer of the same name left behind is swept first
+ * (sweep.h). After any failure before the rename the folder holds what it held before.
  */
 #include "src/engine/atomic.h"
 
@@ -14,6 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "src/engine/sweep.h"
+
+#define TRIES 1000 /* names, of which a sweep or another process may hold some */
 
 static int create_at(int folder, const char *name)
 {
@@ -71,15 +75,20 @@ static plim_status open_folder(plim_atomic_file *self, plim_error *err)
 static int create_temporary(plim_atomic_file *self, const char *name)
 {
     static atomic_uint turn;
-    for (int tries = 0; tries < 1000; tries++) {
+    for (int tries = 0; tries < TRIES; tries++) {
         unsigned n = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed);
-        snprintf(self->temporary, sizeof(self->temporary), ".%.190s.%ld-%u.tmp", name,
-                 (long)getpid(), n);
+        plim_sweep_name(name, n, self->temporary, sizeof(self->temporary));
         int fd = plim_file_calls->create_at(self->folder, self->temporary);
-        if (fd >= 0 || errno != EEXIST) {
+        if (fd >= 0 && plim_sweep_hold(fd)) {
             return fd;
         }
+        if (fd >= 0) {
+            close(fd);
+        } else if (errno != EEXIST) {
+            return -1;
+        }
     }
+    errno = EEXIST;
     return -1;
 }
 
@@ -89,6 +98,7 @@ plim_status plim_atomic_open(plim_atomic_file *self, const char *path, plim_erro
     self->folder = self->fd = -1;
     PLIM_TRY(split(self, path, err));
     PLIM_TRY(open_folder(self, err));
+    plim_sweep_stale(self->folder, self->name);
     self->fd = create_temporary(self, self->name);
     if (self->fd < 0) {
         plim_status status = failed(self, "temporary file cannot be made", err);

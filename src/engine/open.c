@@ -16,6 +16,8 @@
 #include "src/engine/bare.h"
 #include "src/engine/file.h"
 
+#define TRIES 64u /* while a pair is being replaced */
+
 plim_status plim_home_init(plim_home *self, plim_region *region, plim_error *err)
 {
     plim_region_stats stats;
@@ -167,38 +169,83 @@ plim_status plim_engine_file_make(plim_home *home, const char *path, size_t sect
     return PLIM_OK;
 }
 
+/* *card_left: the card that was found was gone when it was to be read. */
 static plim_status read_either(int fd, const char *path, uint64_t file_bytes, plim_home *home,
-                               plim_engine_file **out, plim_error *err)
+                               bool *card_left, plim_engine_file **out, plim_error *err)
 {
     char card_path[PATH_MAX];
-    if (plim_bare_find_card(path, fd, card_path, sizeof(card_path))) {
-        return plim_bare_read(fd, path, file_bytes, card_path, home, out, err);
+    *card_left = false;
+    if (!plim_bare_find_card(path, fd, card_path, sizeof(card_path))) {
+        return plim_container_read(fd, path, file_bytes, home, out, err);
     }
-    return plim_container_read(fd, path, file_bytes, home, out, err);
+    plim_status status = plim_bare_read(fd, path, file_bytes, card_path, home, out, err);
+    *card_left = status == PLIM_E_NOT_FOUND && access(card_path, F_OK) != 0;
+    return status;
 }
 
+/* Does @path still lead to the file that was opened? */
+static bool is_in_place(const char *path, int fd)
+{
+    struct stat ours;
+    struct stat there;
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
+static void close_files(plim_engine_file *self)
+{
+    for (size_t i = 0; i < self->file_count; i++) {
+        if (self->files[i].fd >= 0) {
+            close(self->files[i].fd);
+        }
+    }
+}
+
+/* One attempt. *replaced: it failed because body and card may be of two pairs. */
+static plim_status open_once(const char *path, plim_region *region, plim_engine_file **out,
+                             bool *replaced, plim_error *err)
+{
+    int fd;
+    uint64_t file_bytes;
+    plim_home home;
+    plim_engine_file *self = NULL;
+    bool card_left;
+    *replaced = false;
+    PLIM_TRY(plim_home_init(&home, region, err));
+    PLIM_TRY(plim_engine_open_file(path, &fd, &file_bytes, err));
+    plim_status status = read_either(fd, path, file_bytes, &home, &card_left, &self, err);
+    *replaced = card_left || !is_in_place(path, fd);
+    if (status == PLIM_OK && !*replaced) {
+        self->home = home;
+        *out = self;
+        return PLIM_OK;
+    }
+    if (status == PLIM_OK) {
+        close_files(self);
+        status = about(PLIM_E_STATE, "the artifact was replaced while it was opened", 0, path, err);
+    } else {
+        close(fd);
+    }
+    plim_home_undo(&home);
+    return status;
+}
+
+/* A writer renames the body first and the card afterwards. So a body that is still in place when
+ * its card has been read was read with its own card; one that is not, or a card that went away
+ * between finding and reading it, belongs to a pair that is being replaced: begin again. */
 plim_status plim_engine_open(const char *path, plim_region *home, plim_engine_file **out,
                              plim_error *err)
 {
     if (!path || !home || !out) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "engine path, home and out");
     }
-    int fd;
-    uint64_t file_bytes;
-    plim_home blocks;
+    bool replaced = true;
+    plim_status status = PLIM_OK;
     *out = NULL;
-    PLIM_TRY(plim_home_init(&blocks, home, err));
-    PLIM_TRY(plim_engine_open_file(path, &fd, &file_bytes, err));
-    plim_engine_file *self = NULL;
-    plim_status status = read_either(fd, path, file_bytes, &blocks, &self, err);
-    if (status != PLIM_OK) {
-        close(fd);
-        plim_home_undo(&blocks);
-        return status;
+    for (unsigned tries = 0; replaced && tries < TRIES; tries++) {
+        status = open_once(path, home, out, &replaced, err);
     }
-    self->home = blocks;
-    *out = self;
-    return PLIM_OK;
+    return status;
 }
 
 void plim_engine_close(plim_engine_file *self)
@@ -206,11 +253,7 @@ void plim_engine_close(plim_engine_file *self)
     if (!self) {
         return;
     }
-    for (size_t i = 0; i < self->file_count; i++) {
-        if (self->files[i].fd >= 0) {
-            close(self->files[i].fd);
-        }
-    }
+    close_files(self);
     plim_home home = self->home; /* the object itself lies in the first block */
     while (home.block_count) {
         plim_home_give(&home);
