@@ -45,6 +45,14 @@
         skip();                                                                                    \
     } while (0)
 
+/* The thread sanitizer keeps several bytes of its own for each of ours, so that what the kernel says
+ * of this process is mostly the sanitizer. */
+#ifdef __SANITIZE_THREAD__
+#define skip_where_memory_is_not_ours() skip_because("the thread sanitizer's own memory")
+#else
+#define skip_where_memory_is_not_ours() ((void)0)
+#endif
+
 /* Folder ../shared/data beside the checkout (or PLIMSOLL_DATA); NULL when it is not there. */
 const char *cm_data(const char *name);
 /* The pinned wheel folder's file, such as "libonnxruntime.so"; NULL when it is not there. */
