@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_bare.c - bare files with a card beside them: plans, safetensors, external data. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "plimsoll/engine.h"
@@ -308,9 +314,27 @@ static void external_data_makes_one_chunk_list(void **state)
     free(weights);
 }
 
-static void nothing_outside_the_folder_is_opened(void **state)
+static const char *const bad_paths[] = {"../outside.bin",
+                                        "d/../../outside.bin",
+                                        "d/../real.bin",
+                                        "./real.bin",
+                                        "/etc/passwd",
+                                        "d//real.bin",
+                                        "real.bin/",
+                                        "",
+                                        "..",
+                                        ".",
+                                        "link.bin",
+                                        "inner.bin",
+                                        "up/outside.bin",
+                                        "hard.bin",
+                                        "pipe",
+                                        "d",
+                                        "d\\..\\x",
+                                        "a\nb"};
+
+static void lay_traps(void)
 {
-    (void)state;
     char outside[4096];
     snprintf(outside, sizeof(outside), "%s/outside.bin", cm_tmp());
     put(outside, "secret", 6);
@@ -321,28 +345,27 @@ static void nothing_outside_the_folder_is_opened(void **state)
     assert_int_equal(symlink("..", in("up")), 0);
     assert_int_equal(link(outside, in("hard.bin")), 0);
     assert_int_equal(mkfifo(in("pipe"), 0644), 0);
-    static const char *const bad[] = {"../outside.bin",
-                                      "d/../../outside.bin",
-                                      "d/../real.bin",
-                                      "./real.bin",
-                                      "/etc/passwd",
-                                      "d//real.bin",
-                                      "real.bin/",
-                                      "",
-                                      "..",
-                                      ".",
-                                      "link.bin",
-                                      "inner.bin",
-                                      "up/outside.bin",
-                                      "hard.bin",
-                                      "pipe",
-                                      "d",
-                                      "d\\..\\x",
-                                      "a\nb"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        plim_status status = card_onnx("location", bad[i], "0", "1");
+}
+
+static void clear_traps(void)
+{
+    static const char *const names[] = {"real.bin", "link.bin", "inner.bin", "up",
+                                        "hard.bin", "pipe",     "deep/w.bin"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)unlink(in(names[i]));
+    }
+    (void)rmdir(in("deep"));
+    assert_int_equal(rmdir(in("d")), 0);
+}
+
+static void nothing_outside_the_folder_is_opened(void **state)
+{
+    (void)state;
+    lay_traps();
+    for (size_t i = 0; i < sizeof(bad_paths) / sizeof(bad_paths[0]); i++) {
+        plim_status status = card_onnx("location", bad_paths[i], "0", "1");
         if (status != PLIM_E_FORMAT) {
-            fail_msg("%s: %s", bad[i], plim_status_name(status));
+            fail_msg("%s: %s", bad_paths[i], plim_status_name(status));
         }
     }
     assert_status(card_onnx("location", "missing.bin", NULL, NULL), PLIM_E_NOT_FOUND);
@@ -352,6 +375,143 @@ static void nothing_outside_the_folder_is_opened(void **state)
     assert_int_equal(unlink(in("real.bin")), 0);
     assert_int_equal(symlink("../outside.bin", in("real.bin")), 0);
     assert_status(check(in("m.onnx")), PLIM_E_FORMAT);
+    clear_traps();
+}
+
+/* openat2 gives @code from now on, in this process: an old kernel (ENOSYS) or a container whose
+ * filter does not know the call (EPERM). */
+static bool forbid_openat2(int code)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)code),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof(steps) / sizeof(steps[0]), .filter = steps};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
+           syscall(SYS_openat2, AT_FDCWD, ".", NULL, 0) == -1 && errno == code;
+}
+
+/* 0: as it should be; else 1 + the index of the path that is not. */
+static int walk_all(int at)
+{
+    int fd;
+    uint64_t bytes;
+    int lowest = dup(at);
+    close(lowest);
+    for (size_t i = 0; i < sizeof(bad_paths) / sizeof(bad_paths[0]); i++) {
+        if (plim_beneath_open(at, bad_paths[i], &fd, &bytes, NULL) != PLIM_E_FORMAT) {
+            return 1 + (int)i;
+        }
+    }
+    if (plim_beneath_open(at, "missing.bin", &fd, &bytes, NULL) != PLIM_E_NOT_FOUND ||
+        plim_beneath_open(at, "deep/missing.bin", &fd, &bytes, NULL) != PLIM_E_NOT_FOUND) {
+        return 100;
+    }
+    if (plim_beneath_open(at, "deep/w.bin", &fd, &bytes, NULL) != PLIM_OK || bytes != 7) {
+        return 101;
+    }
+    close(fd);
+    return dup(at) == lowest ? 0 : 102; /* no descriptor stayed open */
+}
+
+static void the_walk_of_old_kernels_refuses_the_same(void **state)
+{
+    (void)state;
+    lay_traps();
+    assert_int_equal(mkdir(in("deep"), 0755), 0);
+    put(in("deep/w.bin"), "weights", 7);
+    int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    static const int codes[] = {0, ENOSYS, EPERM};
+    bool filtered = true;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        int code = 0;
+        pid_t child = fork();
+        if (child == 0) {
+            _exit(codes[i] && !forbid_openat2(codes[i]) ? 77 : walk_all(at));
+        }
+        assert_int_equal(waitpid(child, &code, 0), child);
+        assert_true(WIFEXITED(code));
+        filtered &= WEXITSTATUS(code) != 77;
+        assert_true(WEXITSTATUS(code) == 77 || WEXITSTATUS(code) == 0);
+    }
+    close(at);
+    clear_traps();
+    if (!filtered) {
+        skip_because("this kernel takes no seccomp filter");
+    }
+}
+
+static unsigned char weights_of_two[200001];
+
+static void *open_two(plim_engine_file **f, size_t *room)
+{
+    void *memory;
+    assert_ok(plim_engine_open(in("m.onnx"), home, f, &err));
+    *room = (size_t)plim_engine_room_bytes(*f);
+    assert_int_equal(*room, 4096 + 200704);
+    assert_int_equal(posix_memalign(&memory, 4096, *room), 0);
+    memset(memory, 0xEE, *room);
+    return memory;
+}
+
+/* Model and weights arrive from two files, each on pages of its own, on every path. */
+static void a_model_and_its_external_data_are_loaded_as_one(void **state)
+{
+    (void)state;
+    unsigned char graph[2048];
+    uint64_t seed = 9;
+    size_t room;
+    plim_engine_file *f;
+    for (size_t i = 0; i < sizeof(weights_of_two); i++) {
+        weights_of_two[i] = (unsigned char)cm_next(&seed);
+    }
+    put(in("w2.bin"), weights_of_two, sizeof(weights_of_two));
+    assert_ok(card_onnx("location", "w2.bin", "4096", "65904"));
+    const size_t graph_bytes = model(graph, "location", "w2.bin", "4096", "65904");
+    for (int p = PLIM_READ_AUTO; p <= PLIM_READ_BUFFERED; p++) {
+        plim_load_opts o = plim_load_opts_default();
+        plim_load_stats stats;
+        unsigned char *bytes = open_two(&f, &room);
+        o.path = (plim_read_path)p;
+        plim_status status = plim_engine_load(f, bytes, &o, &stats, &err);
+        if (status == PLIM_E_UNSUPPORTED) { /* a path that this machine refuses, and no other */
+            assert_true(p == PLIM_READ_URING_DIRECT || p == PLIM_READ_PREAD_DIRECT);
+        } else {
+            assert_int_equal(status, PLIM_OK);
+            assert_memory_equal(bytes, graph, graph_bytes);
+            assert_int_equal(bytes[graph_bytes], 0);
+            assert_int_equal(bytes[4095], 0);
+            assert_memory_equal(bytes + 4096, weights_of_two, sizeof(weights_of_two));
+            assert_int_equal(bytes[room - 1], 0);
+            assert_int_equal(stats.payload_bytes, graph_bytes + sizeof(weights_of_two));
+        }
+        plim_engine_close(f);
+        free(bytes);
+    }
+}
+
+static void a_damaged_second_file_is_named_and_nothing_stays(void **state)
+{
+    (void)state;
+    size_t room;
+    plim_engine_file *f;
+    put(in("w2.bin"), weights_of_two, sizeof(weights_of_two));
+    assert_ok(card_onnx("location", "w2.bin", "4096", "65904"));
+    weights_of_two[70000] ^= 1;
+    put(in("w2.bin"), weights_of_two, sizeof(weights_of_two));
+    unsigned char *bytes = open_two(&f, &room);
+
+    assert_status(plim_engine_load(f, bytes, NULL, NULL, &err), PLIM_E_CORRUPT);
+
+    assert_non_null(strstr(err.detail, "w2.bin"));
+    assert_string_equal(err.field, "chunk 2"); /* of the artifact: one of the model before it */
+    assert_int_equal(bytes[0], 0);
+    assert_memory_equal(bytes, bytes + 1, room - 1);
+    plim_engine_close(f);
+    free(bytes);
 }
 
 static plim_status count_one(void *context, const plim_onnx_external *tensor, plim_error *e)
@@ -449,6 +609,9 @@ int main(void)
         cmocka_unit_test(a_damaged_model_never_crashes_the_scan),
         cmocka_unit_test(a_real_model_is_carded_and_verified),
         cmocka_unit_test(a_card_that_lies_about_its_chunks_is_refused),
+        cmocka_unit_test(a_model_and_its_external_data_are_loaded_as_one),
+        cmocka_unit_test(a_damaged_second_file_is_named_and_nothing_stays),
+        cmocka_unit_test(the_walk_of_old_kernels_refuses_the_same),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

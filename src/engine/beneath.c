@@ -57,7 +57,7 @@ static bool is_allowed(const char *name)
 
 static int walk(int folder, const char *name)
 {
-    int at = dup(folder);
+    int at = fcntl(folder, F_DUPFD_CLOEXEC, 0);
     while (at >= 0) {
         char part[PLIM_BENEATH_BYTES];
         size_t n = strcspn(name, "/");
