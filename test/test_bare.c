@@ -597,6 +597,92 @@ static void a_card_that_lies_about_its_chunks_is_refused(void **state)
     assert_ok(check(in("l.ort")));
 }
 
+/* What the progress of carding said last, and where it cuts the second file. */
+typedef struct watched {
+    uint64_t done, total;
+    const char *cut;
+} watched;
+
+static void watch(void *context, uint64_t done, uint64_t total)
+{
+    watched *w = context;
+    assert_true(done > w->done && done <= total);
+    w->done = done;
+    w->total = total;
+    if (w->cut) {
+        assert_int_equal(truncate(w->cut, 10), 0);
+    }
+}
+
+static plim_status card_watched(watched *w)
+{
+    card_for("onnx+weights");
+    plim_pack_opts o = small_chunks();
+    o.progress = watch;
+    o.progress_context = w;
+    return plim_engine_write_card(in("m.onnx"), &card, &o, NULL, &err);
+}
+
+static void carding_two_files_counts_to_the_end(void **state)
+{
+    (void)state;
+    watched w = {0};
+    put(in("w2.bin"), weights_of_two, sizeof(weights_of_two));
+    assert_ok(card_onnx("location", "w2.bin", "4096", "65904"));
+
+    assert_ok(card_watched(&w));
+
+    assert_int_equal(w.total, 4096 + sizeof(weights_of_two));
+    assert_int_equal(w.done, w.total);
+}
+
+static void a_second_file_that_shrinks_is_named(void **state)
+{
+    (void)state;
+    char cut[4096];
+    watched w = {.cut = cut};
+    put(in("w2.bin"), weights_of_two, sizeof(weights_of_two));
+    assert_ok(card_onnx("location", "w2.bin", "4096", "65904"));
+    snprintf(cut, sizeof(cut), "%s", in("w2.bin"));
+
+    assert_status(card_watched(&w), PLIM_E_IO);
+
+    assert_non_null(strstr(err.detail, "w2.bin"));
+}
+
+/* The card's text is needed to open and for nothing else: a dynamic home has it back. */
+static void an_open_bare_file_does_not_hold_its_card_s_text(void **state)
+{
+    (void)state;
+    plim_region *dynamic;
+    plim_region_stats before, after;
+    plim_engine_file *f;
+    char *text = malloc(1 << 20); /* a card of 1 MiB: blanks are allowed between its parts */
+    plim_region_opts r = plim_region_opts_default();
+    r.size_bytes = 16u << 20;
+    r.tag = PLIM_TAG_OTHER;
+    assert_ok(plim_region_create(arena, PLIM_REGION_DYNAMIC, &r, &dynamic, &err));
+    put(in("b.ort"), "abc", 3);
+    card_for("ort");
+    assert_ok(plim_engine_write_card(in("b.ort"), &card, NULL, NULL, &err));
+    FILE *file = fopen(in("b.ort.card.json"), "rb");
+    size_t n = fread(text, 1, 1 << 20, file);
+    fclose(file);
+    memset(text + n, ' ', (1 << 20) - n);
+    put(in("b.ort.card.json"), text, 1 << 20);
+    free(text);
+    plim_region_read(dynamic, &before);
+
+    assert_ok(plim_engine_open(in("b.ort"), dynamic, &f, &err));
+
+    plim_region_read(dynamic, &after);
+    assert_true(after.used_bytes - before.used_bytes < 200000); /* the object with its plim_card */
+    plim_engine_close(f);
+    plim_region_read(dynamic, &after);
+    assert_int_equal(after.used_bytes, before.used_bytes);
+    plim_region_destroy(dynamic);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +698,9 @@ int main(void)
         cmocka_unit_test(a_model_and_its_external_data_are_loaded_as_one),
         cmocka_unit_test(a_damaged_second_file_is_named_and_nothing_stays),
         cmocka_unit_test(the_walk_of_old_kernels_refuses_the_same),
+        cmocka_unit_test(an_open_bare_file_does_not_hold_its_card_s_text),
+        cmocka_unit_test(a_second_file_that_shrinks_is_named),
+        cmocka_unit_test(carding_two_files_counts_to_the_end),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

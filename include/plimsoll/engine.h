@@ -238,7 +238,8 @@ typedef struct plim_engine_file plim_engine_file;
  * Which:   a file with a card beside it is bare; any other must be a container.
  * Memory:  tables are built in @home (a bump or dynamic region). A dynamic region gets them
  *          back at close; a bump region is rewound when opening fails, and otherwise keeps
- *          them, and the card's text of a bare file, until its owner rewinds or resets it.
+ *          them, and what was read of a bare file (the card's text, a safetensors header), until
+ *          its owner rewinds or resets it.
  * Owns:    gives *@out; keeps the file descriptors and @home until close.
  * Errors:  E_NOT_FOUND, E_IO; E_FORMAT and E_RANGE with field, wanted, found; E_CORRUPT;
  *          E_MISMATCH  the file's name describes itself and differs from the card's name;

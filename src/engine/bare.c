@@ -22,8 +22,8 @@
 #include "src/engine/bare.h"
 #include "src/engine/beneath.h"
 #include "src/engine/digest.h"
-#include "src/engine/safetensors.h"
 #include "src/engine/printable.h"
+#include "src/engine/safetensors.h"
 
 bool plim_bare_pending_name(const char *name, int fd, char *out, size_t out_bytes)
 {
@@ -62,11 +62,6 @@ typedef struct bare_reader {
     char *paths; /* of the further files, path_bytes each */
     size_t path_bytes;
 } bare_reader;
-
-static uint64_t page_up(uint64_t n)
-{
-    return (n + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
-}
 
 /* How many chunks there must be, from the sizes alone; the digests must be as many. */
 static plim_status measure_file(bare_reader *b, const json_t *file, size_t index)
@@ -185,7 +180,7 @@ static plim_status add_file(bare_reader *b, int folder, size_t index)
     }
     memcpy(s->name, index ? name : "file", index ? strlen(name) + 1 : 5);
     s->kind = index ? PLIM_SECTION_WEIGHTS : PLIM_SECTION_GRAPH;
-    s->offset_bytes = page_up(self->payload_bytes);
+    s->offset_bytes = plim_engine_pages(self->payload_bytes);
     s->size_bytes = bytes;
     s->align_bytes = PLIM_ENGINE_PAGE;
     self->files[index].size_bytes = bytes;
@@ -284,7 +279,9 @@ static plim_status read_safetensors(bare_reader *b, plim_error *err)
         return plim_digest_refuse("the safetensors header is damaged", "head_sha256",
                                   b->head_sha256, found, err);
     }
-    return add_tensors(b, head, err);
+    PLIM_TRY(add_tensors(b, head, err));
+    plim_home_drop(b->home, head);
+    return PLIM_OK;
 }
 
 static plim_status read_parsed(bare_reader *b, const json_t *root, plim_error *err)
@@ -313,11 +310,10 @@ static plim_status read_parsed(bare_reader *b, const json_t *root, plim_error *e
     return status;
 }
 
-static plim_status read_card(const char *card_path, plim_home *home, const char **out,
-                             uint64_t *bytes, plim_error *err)
+static plim_status read_card(const char *card_path, plim_home *home, void **out, uint64_t *bytes,
+                             plim_error *err)
 {
     int fd;
-    void *text;
     PLIM_TRY(plim_engine_open_file(card_path, &fd, bytes, err));
     plim_status status = PLIM_OK;
     if (*bytes > PLIM_ENGINE_CARD_BYTES_MAX) {
@@ -325,11 +321,10 @@ static plim_status read_card(const char *card_path, plim_home *home, const char 
                            .limit = PLIM_ENGINE_CARD_BYTES_MAX);
     }
     if (status == PLIM_OK) {
-        status = plim_home_take(home, *bytes, &text, err);
+        status = plim_home_take(home, *bytes, out, err);
     }
     if (status == PLIM_OK) {
-        status = plim_engine_read_at(fd, card_path, text, (size_t)*bytes, 0, err);
-        *out = text;
+        status = plim_engine_read_at(fd, card_path, *out, (size_t)*bytes, 0, err);
     }
     close(fd);
     return status;
@@ -338,7 +333,7 @@ static plim_status read_card(const char *card_path, plim_home *home, const char 
 plim_status plim_bare_read(int fd, const char *path, uint64_t file_bytes, const char *card_path,
                            plim_home *home, plim_engine_file **out, plim_error *err)
 {
-    const char *text = NULL;
+    void *text = NULL;
     uint64_t text_bytes;
     json_t *root;
     bare_reader b = {.path = path, .fd = fd, .file_bytes = file_bytes, .home = home};
@@ -346,12 +341,11 @@ plim_status plim_bare_read(int fd, const char *path, uint64_t file_bytes, const 
     PLIM_TRY(plim_json_open(&b.json, text, (size_t)text_bytes, err, &root));
     plim_status status = read_parsed(&b, root, err);
     json_decref(root);
-    if (status != PLIM_OK) {
-        return status;
-    }
+    PLIM_TRY(status);
+    plim_home_drop(home, text);
     plim_engine_file *self = b.self;
     self->chunk_bytes = b.chunk_bytes;
-    self->room_bytes = page_up(self->payload_bytes);
+    self->room_bytes = plim_engine_pages(self->payload_bytes);
     self->files[0].fd = fd;
     *out = self;
     return PLIM_OK;

@@ -18,10 +18,10 @@
 #include "src/engine/digest.h"
 #include "src/engine/onnx_external.h"
 #include "src/engine/plan_header.h"
+#include "src/engine/printable.h"
 #include "src/engine/safetensors.h"
 #include "src/engine/scratch.h"
 #include "src/engine/source.h"
-#include "src/engine/printable.h"
 #include "src/engine/write.h"
 
 typedef struct part { /* one file of the artifact */
@@ -41,7 +41,7 @@ typedef struct writer {
     plim_scratch list, work;
     unsigned char *chunk;
     uint8_t *digests;
-    uint64_t chunk_count, hashed, total_bytes;
+    uint64_t chunk_count, hashed, hashed_bytes, total_bytes;
     char *text;
     size_t text_bytes;
 } writer;
@@ -122,33 +122,34 @@ static plim_status inspect(writer *w, int fd, plim_error *err)
 
 /* ---- digests ---- */
 
-static plim_status hash_file(writer *w, int fd, const part *p, plim_error *err)
+static plim_status hash_file(writer *w, int fd, const char *path, const part *p, plim_error *err)
 {
+    uint64_t start = plim_engine_pages(w->hashed_bytes); /* as the files lie in the payload */
     for (uint64_t at = 0; at < p->bytes; w->hashed++) {
         uint64_t rest = p->bytes - at;
         size_t n = rest < w->opts->chunk_bytes ? (size_t)rest : w->opts->chunk_bytes;
-        PLIM_TRY(plim_engine_read_at(fd, w->path, w->chunk, n, at, err));
+        PLIM_TRY(plim_engine_read_at(fd, path, w->chunk, n, at, err));
         if (!plim_digest_of(w->chunk, n, w->digests + w->hashed * PLIM_DIGEST_BYTES)) {
             return plim_digest_failed(err);
         }
         at += n;
         if (w->opts->progress) {
-            w->opts->progress(w->opts->progress_context, w->total_bytes + at,
-                              w->card->payload_bytes);
+            w->opts->progress(w->opts->progress_context, start + at, w->card->payload_bytes);
         }
     }
+    w->hashed_bytes = start + p->bytes;
     w->total_bytes += p->bytes;
     return PLIM_OK;
 }
 
 static plim_status hash_files(writer *w, int fd, plim_error *err)
 {
-    PLIM_TRY(hash_file(w, fd, &w->parts[0], err));
+    PLIM_TRY(hash_file(w, fd, w->path, &w->parts[0], err));
     for (size_t i = 1; i < w->part_count; i++) {
         int other;
         uint64_t bytes;
         PLIM_TRY(plim_beneath_open(w->folder, w->parts[i].name, &other, &bytes, err));
-        plim_status status = hash_file(w, other, &w->parts[i], err);
+        plim_status status = hash_file(w, other, w->parts[i].name, &w->parts[i], err);
         close(other);
         PLIM_TRY(status);
     }

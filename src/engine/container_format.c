@@ -242,8 +242,7 @@ uint64_t plim_container_extent_bytes(const plim_chunk *chunk, bool is_last)
     if (is_last && chunk->codec == PLIM_CODEC_RAW) {
         return chunk->stored_bytes;
     }
-    return ((uint64_t)chunk->stored_bytes + PLIM_ENGINE_PAGE - 1) &
-           ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+    return plim_engine_pages(chunk->stored_bytes);
 }
 
 void plim_container_chunk_encode(const plim_chunk *chunk, uint8_t *out)
@@ -281,8 +280,7 @@ static plim_status check_codec(const plim_chunk *c, uint64_t codec, uint64_t ind
     if (c->tail_bytes > PLIM_LZ4_TAIL_MAX || c->tail_bytes > c->raw_bytes) {
         return bad_chunk(index, "tail_bytes", PLIM_LZ4_TAIL_MAX, c->tail_bytes, err);
     }
-    uint64_t room =
-        ((uint64_t)c->raw_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+    uint64_t room = plim_engine_pages(c->raw_bytes);
     if (c->stored_bytes <= c->tail_bytes || plim_container_extent_bytes(c, false) > room) {
         return bad_chunk(index, "stored_bytes", room, c->stored_bytes, err);
     }

@@ -125,14 +125,13 @@ plim_status plim_container_read(int fd, const char *path, uint64_t file_bytes, p
     uint64_t mark = home->is_bump ? plim_region_mark(home->region) : 0;
     PLIM_TRY(plim_home_take(home, head.body_offset, &bytes, err));
     PLIM_TRY(read_head(self, fd, bytes, &head, err));
-    plim_home_give(home);
+    plim_home_drop(home, bytes);
     if (home->is_bump) {
         PLIM_TRY(plim_region_rewind(home->region, mark, err));
     }
     self->chunk_bytes = head.chunk_bytes;
     self->payload_bytes = head.payload_bytes;
-    self->room_bytes =
-        (head.payload_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+    self->room_bytes = plim_engine_pages(head.payload_bytes);
     self->files[0] = (plim_stream_file){.fd = fd, .path = self->path, .size_bytes = file_bytes};
     self->file_count = 1;
     *out = self;

@@ -6,6 +6,7 @@
  * three chunks, the codec's state, the card's text and one section per input. The header
  * comes last, once with its digest field zero and once whole. Only then is the file renamed.
  */
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -169,7 +170,7 @@ static plim_status put_card(packer *p, plim_card *card, plim_error *err)
 static plim_status put_file(packer *p, plim_card *card, plim_error *err)
 {
     if (p->head.chunk_count == 0 && ftruncate(p->file.fd, (off_t)p->head.body_offset) != 0) {
-        return PLIM_FAIL(err, PLIM_E_IO, .what = "file cannot be sized");
+        return PLIM_FAIL(err, PLIM_E_IO, .what = "file cannot be sized", .os_errno = errno);
     }
     PLIM_TRY(put_body(p, err));
     bool done = plim_digest_final(&p->root, p->head.root);

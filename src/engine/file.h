@@ -33,8 +33,8 @@ typedef struct plim_home {
 plim_status plim_home_init(plim_home *self, plim_region *region, plim_error *err);
 /* Zeroed, aligned for any of our tables. */
 plim_status plim_home_take(plim_home *self, uint64_t size_bytes, void **out, plim_error *err);
-/* The block that was taken last, when it is not needed any more. */
-void plim_home_give(plim_home *self);
+/* A block that is not needed any more; a bump region keeps it. */
+void plim_home_drop(plim_home *self, void *block);
 void plim_home_undo(plim_home *self);
 
 struct plim_engine_file {
@@ -51,6 +51,12 @@ struct plim_engine_file {
     uint64_t payload_bytes;
     uint64_t room_bytes; /* payload_bytes rounded up to a page */
 };
+
+/* Whole pages. @bytes was held against a file or payload limit, far below 2^64. */
+static inline uint64_t plim_engine_pages(uint64_t bytes)
+{
+    return (bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+}
 
 /* ---- what open.c lends to the readers of the two kinds ---- */
 

@@ -43,19 +43,33 @@ plim_status plim_home_take(plim_home *self, uint64_t size_bytes, void **out, pli
     return PLIM_OK;
 }
 
-void plim_home_give(plim_home *self)
+void plim_home_drop(plim_home *self, void *block)
 {
-    void *block = self->blocks[--self->block_count];
+    size_t i = 0;
+    while (i < self->block_count && self->blocks[i] != block) {
+        i++;
+    }
+    if (i == self->block_count) {
+        return;
+    }
+    self->block_count--;
+    memmove(&self->blocks[i], &self->blocks[i + 1],
+            (self->block_count - i) * sizeof(self->blocks[0]));
     if (!self->is_bump) {
         (void)!plim_region_free(self->region, block, NULL);
     }
 }
 
-void plim_home_undo(plim_home *self)
+static void drop_all(plim_home *self)
 {
     while (self->block_count) {
-        plim_home_give(self);
+        plim_home_drop(self, self->blocks[self->block_count - 1]);
     }
+}
+
+void plim_home_undo(plim_home *self)
+{
+    drop_all(self);
     if (self->is_bump) {
         (void)!plim_region_rewind(self->region, self->start_mark, NULL);
     }
@@ -255,9 +269,7 @@ void plim_engine_close(plim_engine_file *self)
     }
     close_files(self);
     plim_home home = self->home; /* the object itself lies in the first block */
-    while (home.block_count) {
-        plim_home_give(&home);
-    }
+    drop_all(&home);
 }
 
 const plim_card *plim_engine_card(const plim_engine_file *self)

@@ -18,7 +18,8 @@ plim_status plim_scratch_open(plim_scratch *self, plim_provider *provider, uint6
     void *base;
     uint64_t size;
     *self = (plim_scratch){0};
-    if (!bytes_align_up(size_bytes, provider->ops->page_bytes, &size) || size > SIZE_MAX / 2) {
+    if (!bytes_align_up(size_bytes, plim_provider_page_bytes(provider), &size) ||
+        size > SIZE_MAX / 2) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "scratch memory", .want = size_bytes);
     }
     PLIM_TRY(plim_provider_reserve(provider, (size_t)size, PIECE, &base, err));

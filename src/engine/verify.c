@@ -27,7 +27,7 @@ static uint64_t now_ns(void)
 
 static uint64_t room_of(const plim_chunk *c)
 {
-    return ((uint64_t)c->raw_bytes + PLIM_ENGINE_PAGE - 1) & ~(uint64_t)(PLIM_ENGINE_PAGE - 1);
+    return plim_engine_pages(c->raw_bytes);
 }
 
 static plim_status name_chunk(plim_status status, const plim_engine_file *self, size_t index,
