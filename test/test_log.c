@@ -108,7 +108,7 @@ static void conversions_follow_printf(void **state)
     plim_line_init(&text, buffer, sizeof(buffer));
     plim_line_say(&text, "%d|%5u|%-3d|%x|%ld|%llu|%zu|%.2f|%g|%c|%.3s|%.*s|%*d|%%|%hhu", -7, 42u, 5,
                   255u, -9L, 18446744073709551615ull, (size_t)10, 3.14159, 0.5, 'q', "abcdef", 2,
-                  "xyz", 4, 12, 200);
+                  "xyz", 4, 12, (unsigned char)200);
     assert_string_equal(buffer,
                         "-7|   42|5  |ff|-9|18446744073709551615|10|3.14|0.5|q|abc|xy|  12|%|200");
     assert_false(text.is_cut);
