@@ -94,7 +94,8 @@ static plim_status host_alloc(void *context, plim_host_class kind, size_t size_b
                               size_t align_bytes, void **out, plim_error *err)
 {
     plim_engine *e = context;
-    plim_error own = {.status = PLIM_OK};
+    plim_error own; /* set by a refusal only: clearing it would be most of a small block's cost */
+    plim_error *why = err ? err : &own;
     uint64_t bytes;
     *out = NULL;
     size_t align = align_bytes < ALIGN_LEAST ? ALIGN_LEAST : align_bytes;
@@ -104,14 +105,11 @@ static plim_status host_alloc(void *context, plim_host_class kind, size_t size_b
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "block of a backend", .want = size_bytes);
     }
     pthread_mutex_lock(&e->scratch->block_lock);
-    plim_status status = alloc_locked(e, kind, bytes, align, out, &own);
+    plim_status status = alloc_locked(e, kind, bytes, align, out, why);
     if (status != PLIM_OK && e->refusal.status == PLIM_OK) {
-        e->refusal = own;
+        e->refusal = *why;
     }
     pthread_mutex_unlock(&e->scratch->block_lock);
-    if (status != PLIM_OK && err) {
-        *err = own;
-    }
     return status;
 }
 
@@ -194,7 +192,7 @@ void plim_host_run_begin(plim_engine *e, uint64_t shapes)
     pthread_mutex_lock(&s->block_lock);
     e->in_run = true;
     e->live_bytes = e->live_count ? e->live_bytes : 0;
-    e->refusal = (plim_error){.status = PLIM_OK};
+    e->refusal.status = PLIM_OK; /* the rest is read only when this is not */
     if (e->has_replay) {
         bool is_free = !s->holder || s->holder == e;
         bool fits = s->planned && s->planned_bytes >= e->replay.height_bytes;
@@ -208,7 +206,10 @@ void plim_host_run_end(plim_engine *e, plim_error *out_refusal)
     plim_scratch *s = e->scratch;
     pthread_mutex_lock(&s->block_lock);
     e->in_run = false;
-    *out_refusal = e->refusal;
+    out_refusal->status = e->refusal.status;
+    if (e->refusal.status != PLIM_OK) {
+        *out_refusal = e->refusal;
+    }
     if (e->has_replay && e->replay.live_count) {
         s->holder = e; /* nobody else may use planned memory until these are free */
     } else if (s->holder == e) {

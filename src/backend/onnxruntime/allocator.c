@@ -45,25 +45,31 @@ static void refuse(plim_ort_account *account, const plim_error *why)
     ours.ort->throw_bad_alloc();
 }
 
-static void *take(plim_host_class kind, size_t size)
+/* Not in the way of the run: an error is a large thing to clear for each block that fits. */
+static __attribute__((noinline, cold)) void refuse_size(plim_ort_account *account, size_t size)
 {
-    plim_ort_account *account = current;
     plim_error err = {.status = PLIM_E_STATE, .what = "allocation on a thread of no engine"};
-    uint64_t total;
-    void *block = NULL;
-    if (!account) {
-        refuse(NULL, &err);
-    } else if (!bytes_add(size, HEADER_BYTES, &total) || total > PTRDIFF_MAX) {
+    if (account) {
         err.status = PLIM_E_RANGE;
         err.what = "ONNX Runtime asks for more than an address can span";
         err.want = size;
-        refuse(account, &err);
+    }
+    refuse(account, &err);
+}
+
+static void *take(plim_host_class kind, size_t size)
+{
+    plim_ort_account *account = current;
+    plim_error err; /* set by a refusal, and by nothing else */
+    uint64_t total;
+    void *block = NULL;
+    if (!account || !bytes_add(size, HEADER_BYTES, &total) || total > PTRDIFF_MAX) {
+        refuse_size(account, size);
     } else if (account->host.alloc(account->host.context, kind, (size_t)total, 64, &block, &err) !=
                PLIM_OK) {
         refuse(account, &err);
     }
     *(block_header *)block = (block_header){account, BLOCK_MAGIC};
-    atomic_fetch_add(&account->live_count, 1);
     return (char *)block + HEADER_BYTES;
 }
 
@@ -91,7 +97,6 @@ static void allocator_free(ort_allocator *self, void *block)
     plim_ort_account *account = header->account;
     header->magic = 0;
     account->host.free(account->host.context, header);
-    atomic_fetch_sub(&account->live_count, 1);
 }
 
 static const ort_memory_info *allocator_info(const ort_allocator *self)

@@ -14,7 +14,6 @@ typedef struct plim_ort_account {
     atomic_flag refusal_lock; /* taken by the first refusal, until plim_ort_enter clears it */
     _Atomic bool is_refused;  /* refusal is complete */
     plim_error refusal;
-    atomic_uint_fast64_t live_count; /* blocks out */
 } plim_ort_account;
 
 ort_allocator *plim_ort_allocator(const plim_ort *ort);

@@ -2,9 +2,11 @@
 /* run.c - one run: names, types and shapes held against the graph first, then the library.
  *
  * Inputs are views of the caller's memory. An output whose shape the graph fixes is a view
- * too. An output with a dynamic dimension is made by the library, through our allocator,
- * and moved into the caller's room: one copy, because nobody knows its shape before.
- * A failed run changes nothing but the bytes of the caller's outputs; the next one works.
+ * too. A view is kept with its tensor's slot and used again while address and shape stay what
+ * they were: a loop over the same tensors makes nothing anew. An output with a dynamic dimension is
+ * made by the library, through our allocator, and moved into the caller's room: one copy, because
+ * nobody knows its shape before. A failed run changes nothing but the bytes of the caller's
+ * outputs; the next one works.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,10 +15,9 @@
 #include "src/backend/onnxruntime/onnx_read.h"
 #include "src/backend/onnxruntime/session.h"
 
-static const plim_ort_slot *find_slot(const plim_backend_engine *engine, bool is_input,
-                                      const char *name)
+static plim_ort_slot *find_slot(plim_backend_engine *engine, bool is_input, const char *name)
 {
-    const plim_ort_slot *slot = engine->slots + (is_input ? 0 : engine->input_count);
+    plim_ort_slot *slot = engine->slots + (is_input ? 0 : engine->input_count);
     size_t count = is_input ? engine->input_count : engine->output_count;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(slot[i].name, name) == 0) {
@@ -80,19 +81,34 @@ static plim_status check(const plim_ort_slot *slot, const plim_tensor *t, bool h
 
 /* One run's values; on the stack, as counts are bounded by the card. */
 typedef struct run_values {
-    ort_value *inputs[PLIM_CARD_TENSORS_MAX];
+    ort_value *inputs[PLIM_CARD_TENSORS_MAX];  /* lent by their slots */
     ort_value *outputs[PLIM_CARD_TENSORS_MAX]; /* NULL before the run: the library makes it */
     bool is_moved[PLIM_CARD_TENSORS_MAX];      /* made by the library: move it out */
-    size_t input_count, output_count;
+    size_t input_count, output_count;          /* output_count: as far as outputs are set */
 } run_values;
 
-static plim_status view(const plim_ort *ort, const plim_tensor *t, ort_value **out, plim_error *err)
+/* The slot's view of @t: the one of the last run when it still fits. Which tensor a slot saw is
+ * all that a view depends on; it owns no bytes and is looked at only inside a run. */
+static plim_status view(const plim_ort *ort, plim_ort_slot *slot, const plim_tensor *t,
+                        ort_value **out, plim_error *err)
 {
+    void *data = plim_tensor_data(t);
+    size_t dims_bytes = t->rank * sizeof(t->shape[0]);
+    if (slot->view && slot->view_data == data &&
+        memcmp(slot->view_dims, t->shape, dims_bytes) == 0) {
+        *out = slot->view;
+        return PLIM_OK;
+    }
+    ort->api.ReleaseValue(slot->view);
+    slot->view = NULL;
     ORT_TRY(ort,
-            ort->api.CreateTensorWithDataAsOrtValue(ort->cpu, plim_tensor_data(t),
-                                                    (size_t)plim_tensor_bytes(t), t->shape, t->rank,
-                                                    plim_onnx_element(t->dtype), out),
+            ort->api.CreateTensorWithDataAsOrtValue(ort->cpu, data, (size_t)plim_tensor_bytes(t),
+                                                    t->shape, t->rank, plim_onnx_element(t->dtype),
+                                                    &slot->view),
             "view of a tensor");
+    slot->view_data = data;
+    memcpy(slot->view_dims, t->shape, dims_bytes);
+    *out = slot->view;
     return PLIM_OK;
 }
 
@@ -116,12 +132,12 @@ static plim_status gather_inputs(plim_backend_engine *engine, const char *const 
         return plim_error_set(err, PLIM_E_ARG, "number of inputs", "inputs", wanted, found);
     }
     for (size_t i = 0; i < count; i++) {
-        const plim_ort_slot *slot = find_slot(engine, true, names[i]);
+        plim_ort_slot *slot = find_slot(engine, true, names[i]);
         if (!slot) {
             return unknown(engine, true, names[i], err);
         }
         PLIM_TRY(check(slot, &inputs[i], true, err));
-        PLIM_TRY(view(engine->ort, &inputs[i], &v->inputs[i], err));
+        PLIM_TRY(view(engine->ort, slot, &inputs[i], &v->inputs[i], err));
     }
     v->input_count = count;
     return PLIM_OK;
@@ -138,25 +154,28 @@ static plim_status gather_outputs(plim_backend_engine *engine, const char *const
         return plim_error_set(err, PLIM_E_ARG, "number of outputs", "outputs", wanted, found);
     }
     for (size_t i = 0; i < count; i++) {
-        const plim_ort_slot *slot = find_slot(engine, false, names[i]);
+        plim_ort_slot *slot = find_slot(engine, false, names[i]);
         if (!slot) {
             return unknown(engine, false, names[i], err);
         }
         PLIM_TRY(check(slot, &outputs[i], slot->is_static, err));
         v->is_moved[i] = !slot->is_static;
+        v->outputs[i] = NULL;
         if (slot->is_static) {
-            PLIM_TRY(view(engine->ort, &outputs[i], &v->outputs[i], err));
+            PLIM_TRY(view(engine->ort, slot, &outputs[i], &v->outputs[i], err));
         }
     }
     v->output_count = count;
     return PLIM_OK;
 }
 
-static void release_values(plim_backend_engine *engine, run_values *v)
+/* What the library made; views stay with their slots. */
+static void release_made(plim_backend_engine *engine, run_values *v)
 {
-    for (size_t i = 0; i < PLIM_CARD_TENSORS_MAX; i++) {
-        engine->ort->api.ReleaseValue(v->inputs[i]);
-        engine->ort->api.ReleaseValue(v->outputs[i]);
+    for (size_t i = 0; i < v->output_count; i++) {
+        if (v->is_moved[i] && v->outputs[i]) {
+            engine->ort->api.ReleaseValue(v->outputs[i]);
+        }
     }
 }
 
@@ -238,7 +257,8 @@ plim_status plim_ort_run(plim_backend_engine *engine, const char *const *input_n
                          const char *const *output_names, plim_tensor *outputs, size_t output_count,
                          const volatile bool *cancel, plim_error *err)
 {
-    run_values v = {0};
+    run_values v; /* only what the counts cover is set: it is large */
+    v.input_count = v.output_count = 0;
     if (!engine->is_resident) {
         return PLIM_FAIL(err, PLIM_E_RESIDENT, .what = "run");
     }
@@ -257,7 +277,7 @@ plim_status plim_ort_run(plim_backend_engine *engine, const char *const *input_n
             s = move_out(engine->ort, v.outputs[i], output_names[i], &outputs[i], err);
         }
     }
-    release_values(engine, &v);
+    release_made(engine, &v);
     return s;
 }
 
@@ -266,8 +286,13 @@ plim_status plim_ort_run_for_shapes(plim_backend_engine *engine, const char *con
                                     const char *const *output_names, int64_t *const *shapes,
                                     size_t output_count, plim_error *err)
 {
-    run_values v = {.output_count = output_count};
+    run_values v;
     size_t rank;
+    v.output_count = output_count;
+    for (size_t i = 0; i < output_count; i++) {
+        v.outputs[i] = NULL;
+        v.is_moved[i] = true;
+    }
     plim_status s = gather_inputs(engine, input_names, inputs, input_count, &v, err);
     if (s == PLIM_OK) {
         s = call_library(engine, input_names, output_names, NULL, &v, err);
@@ -275,7 +300,7 @@ plim_status plim_ort_run_for_shapes(plim_backend_engine *engine, const char *con
     for (size_t i = 0; s == PLIM_OK && i < output_count; i++) {
         s = read_shape(engine->ort, v.outputs[i], output_names[i], shapes[i], &rank, err);
     }
-    release_values(engine, &v);
+    release_made(engine, &v);
     return s;
 }
 

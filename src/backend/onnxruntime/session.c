@@ -362,6 +362,9 @@ void plim_ort_close(plim_backend_engine *engine)
     const ort_api *api = &engine->ort->api;
     plim_backend_host host = engine->account.host;
     plim_ort_enter(&engine->account, PLIM_HOST_SESSION);
+    for (size_t i = 0; i < engine->input_count + engine->output_count; i++) {
+        api->ReleaseValue(engine->slots[i].view);
+    }
     api->ReleaseRunOptions(engine->run_options);
     api->ReleaseSession(engine->session);
     for (size_t i = 0; i < engine->weight_count; i++) {

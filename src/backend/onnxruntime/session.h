@@ -13,6 +13,9 @@ typedef struct plim_ort_slot {
     uint32_t rank;
     int64_t dims[PLIM_TENSOR_RANK_MAX];
     bool is_static;
+    ort_value *view; /* over the tensor of the last run; NULL: none yet */
+    void *view_data; /* what it shows, and in which shape */
+    int64_t view_dims[PLIM_TENSOR_RANK_MAX];
 } plim_ort_slot;
 
 struct plim_backend_engine {
