@@ -171,9 +171,10 @@ static const layout layouts[] = {
     SIZE(plim_import_opts, 64),
     AT(plim_import_opts, thread_count, 28),
     AT(plim_import_opts, shape_count, 56),
-    SIZE(plim_backend_ops, 104),
+    SIZE(plim_backend_ops, 112),
     AT(plim_backend_ops, run, 48),
     AT(plim_backend_ops, import_model, 96),
+    AT(plim_backend_ops, artifact_flags, 104),
 
     SIZE(plim_feature, 184),
     AT(plim_feature, rank, 104),

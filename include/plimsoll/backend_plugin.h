@@ -125,6 +125,9 @@ struct plim_backend_ops {
     plim_status (*import_model)(const char *model_path, const char *out_dir,
                                 const plim_import_opts *opts, char *out_path,
                                 size_t out_path_bytes, plim_error *err);
+    /* optional; NULL: all of them. Which of the probed abilities in @flags an artifact with this
+     * card has: of one backend, one format may do without its weights and another may not. */
+    uint32_t (*artifact_flags)(const plim_card *card, uint32_t flags);
 };
 
 /* The backends of this build (registry.c lists them). */

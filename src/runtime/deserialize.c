@@ -110,11 +110,11 @@ static plim_status find_backend(plim_engine *e, const plim_engine_spec *spec, pl
         plim_error_detail(err, "%s", info.absent_reason);
         return PLIM_E_NOT_FOUND;
     }
-    e->flags = info.flags;
+    e->flags = e->ops->artifact_flags ? e->ops->artifact_flags(e->card, info.flags) : info.flags;
     if (spec->late &&
         !(e->flags & PLIM_BACKEND_LATE_WEIGHTS && e->flags & PLIM_BACKEND_EVICTABLE)) {
-        return plim_error_set(err, PLIM_E_UNSUPPORTED, "the backend needs its weights to open",
-                              "late", NULL, name);
+        return plim_error_set(err, PLIM_E_UNSUPPORTED, "this format needs its weights to open",
+                              "format", "one that opens late", e->card->format);
     }
     e->key = (plim_trace_key){.thread_count = e->thread_count, .prepack = e->prepack};
     memcpy(e->key.root, e->card->payload_root, sizeof(e->key.root));
@@ -159,33 +159,6 @@ static plim_status load_payload(plim_engine *e, const plim_engine_spec *spec, pl
     return plim_engine_stream_in(e, &spec->load, true, err);
 }
 
-/* A card without tensors, as of a bare file, is filled in from what the backend says. */
-static plim_status describe(plim_engine *e, plim_error *err)
-{
-    void *block = NULL;
-    size_t count = 0;
-    if (e->card->tensor_count) {
-        return PLIM_OK;
-    }
-    PLIM_TRY(plim_region_alloc(e->home, sizeof(plim_card), 0, &block, err));
-    plim_card *card = block;
-    *card = *e->card;
-    PLIM_TRY(e->ops->describe(e->impl, card->tensors, PLIM_CARD_TENSORS_MAX, &count, err));
-    card->tensor_count = (uint32_t)count;
-    card->profile_count = 1;
-    for (size_t i = 0; i < count; i++) {
-        plim_card_range *r = &card->tensors[i].profiles[0];
-        for (uint32_t d = 0; d < PLIM_TENSOR_RANK_MAX; d++) {
-            int64_t dim = r->opt[d];
-            r->min[d] = dim < 0 ? 0 : dim;
-            r->max[d] = dim < 0 ? INT64_MAX : dim;
-            r->opt[d] = r->min[d];
-        }
-    }
-    e->card = card;
-    return PLIM_OK;
-}
-
 static plim_status open_session(plim_engine *e, const plim_engine_spec *spec, plim_error *err)
 {
     plim_backend_source source = {.card = plim_engine_card(e->file),
@@ -209,8 +182,8 @@ static plim_status open_session(plim_engine *e, const plim_engine_spec *spec, pl
         }
         return own.status;
     }
-    PLIM_TRY(describe(e, err));
-    if (spec->late) {
+    PLIM_TRY(plim_engine_describe(e, err));
+    if (spec->late) { /* never loaded, so there is nothing to evict in the backend */
         return plim_engine_drop_payload(e, err);
     }
     PLIM_TRY(e->ops->load ? e->ops->load(e->impl, err) : PLIM_OK);

@@ -67,8 +67,8 @@ static plim_status check(plim_engine *e, bool must_be_resident, plim_error *err)
     bool is_resident = e->is_resident;
     pthread_mutex_unlock(&e->runtime->lock);
     if (!(e->flags & PLIM_BACKEND_EVICTABLE)) {
-        return plim_error_set(err, PLIM_E_UNSUPPORTED, "the backend keeps its weights", "backend",
-                              "evictable", e->ops->name);
+        return plim_error_set(err, PLIM_E_UNSUPPORTED, "this format keeps its weights", "format",
+                              "one that can be evicted", e->card->format);
     }
     if (is_resident != must_be_resident) {
         return plim_error_set(err, PLIM_E_STATE, "weights", e->name,

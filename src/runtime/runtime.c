@@ -17,7 +17,7 @@
 #include "src/runtime/state.h"
 
 #define OWNER_LIMIT        128u
-#define REGION_LIMIT       320u /* 5 an engine at most, all engines at once */
+#define REGION_LIMIT       384u /* 6 an engine at most, all engines at once */
 #define ADDRESS_FACTOR     16u  /* address space for each byte of cap: it costs nothing */
 #define ACCOUNT_BASE_BYTES (64u << 10)
 #define ACCOUNT_OWNER_ROOM 1024u /* more than an owner's name and cells take */

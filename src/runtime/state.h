@@ -148,6 +148,10 @@ void plim_engine_find_plan(plim_engine *engine);
 void plim_engine_record_begin(plim_engine *engine);
 void plim_engine_record_end(plim_engine *engine, uint64_t shapes, bool run_is_good);
 
+/* ---- describe.c ---- */
+/* Card and session must agree; tensors that the card does not have are filled in. */
+PLIM_MUST_USE plim_status plim_engine_describe(plim_engine *engine, plim_error *err);
+
 /* ---- residency.c ---- */
 /* Streams the payload to its place with the load window charged meanwhile. */
 PLIM_MUST_USE plim_status plim_engine_stream_in(plim_engine *engine, const plim_load_opts *opts,

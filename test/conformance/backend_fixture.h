@@ -116,8 +116,15 @@ static void fixture_host_init(fixture_host *self)
 
 /* ---- artifacts ---- */
 
+/* ONNX Runtime is not built for the thread sanitizer: how its pool hands work over is unseen, so
+ * that every block which one thread makes and another drops looks like a race. Our side of it, the
+ * watching thread, has test_ort_cancel. */
 static const char *fixture_library(void)
 {
+#ifdef __SANITIZE_THREAD__
+    printf("# skipped: onnxruntime is not instrumented for the thread sanitizer\n");
+    return NULL;
+#endif
     const char *given = getenv("PLIMSOLL_ONNXRUNTIME"), *needed = getenv("PLIMSOLL_REQUIRE");
     const char *library = given && *given ? given : cm_wheel("libonnxruntime.so");
     if (!library && needed && strstr(needed, "onnxruntime")) {

@@ -302,6 +302,29 @@ static void weights_may_come_late_leave_and_return(void **state)
     }
 }
 
+static void a_whole_file_artifact_neither_comes_late_nor_leaves(void **state)
+{
+    (void)state;
+    plim_error err;
+    fixture_host host;
+    fixture_run run;
+    fixture_artifact *a = artifacts[CANDIDATES];
+    need_onnxruntime();
+    const uint32_t all = PLIM_BACKEND_LATE_WEIGHTS | PLIM_BACKEND_EVICTABLE | PLIM_BACKEND_CANCEL;
+    fixture_host_init(&host);
+    assert_ok(fixture_open(a, &host, 1, &run, &err));
+    assert_ok(a->ops->load(run.engine, &err));
+
+    assert_status(a->ops->evict(run.engine, &err), PLIM_E_UNSUPPORTED);
+    assert_string_equal(err.found, "ort");
+
+    assert_ok(fixture_go(a, &run, NULL, &err)); /* still there */
+    assert_int_equal(a->ops->artifact_flags(a->card, all), PLIM_BACKEND_CANCEL);
+    assert_int_equal(a->ops->artifact_flags(artifacts[SILERO]->card, all), all);
+    fixture_close(a, &run);
+    assert_nothing_left(&host);
+}
+
 static void weights_are_not_copied_through_the_host(void **state)
 {
     (void)state;
@@ -649,6 +672,7 @@ int main(void)
         cmocka_unit_test(describe_agrees_with_the_card),
         cmocka_unit_test(changed_weight_bytes_change_the_output),
         cmocka_unit_test(weights_may_come_late_leave_and_return),
+        cmocka_unit_test(a_whole_file_artifact_neither_comes_late_nor_leaves),
         cmocka_unit_test(weights_are_not_copied_through_the_host),
         cmocka_unit_test(plan_holds_for_a_run_at_the_profile),
         cmocka_unit_test(wrong_names_types_and_shapes_are_typed_errors),

@@ -24,7 +24,7 @@ static pthread_t watcher;
 static void look(void)
 {
     for (plim_ort_watch *w = watches; w; w = w->next) {
-        if (!w->was_told && *w->flag) {
+        if (!w->was_told && __atomic_load_n(w->flag, __ATOMIC_RELAXED)) {
             w->was_told = true;
             w->ort->api.ReleaseStatus(w->ort->api.RunOptionsSetTerminate(w->options));
         }

@@ -355,7 +355,7 @@ static void fill_card(plim_card *card, const char *model_path, const plim_import
     strcpy(card->name.jetpack, "any");
     strcpy(card->name.tensorrt, "none");
     strcpy(card->backend, "onnxruntime");
-    strcpy(card->format, is_ort_format ? "ort" : "onnx+weights");
+    strcpy(card->format, is_ort_format ? PLIM_ORT_FORMAT_WHOLE : PLIM_ORT_FORMAT_SPLIT);
     card->build = opts->for_this_cpu ? PLIM_BUILD_NATIVE : PLIM_BUILD_PORTABLE;
     if (!card->precision_found[0]) {
         strcpy(card->precision_found, "fp32");
@@ -377,10 +377,10 @@ static plim_status make_folder(const char *out_dir, plim_ort_parts *out, plim_er
 
 static plim_status check_opts(const plim_import_opts *opts, bool *is_ort_format, plim_error *err)
 {
-    *is_ort_format = opts->format && strcmp(opts->format, "ort") == 0;
-    if (opts->format && !*is_ort_format && strcmp(opts->format, "onnx+weights") != 0) {
+    *is_ort_format = opts->format && strcmp(opts->format, PLIM_ORT_FORMAT_WHOLE) == 0;
+    if (opts->format && !*is_ort_format && strcmp(opts->format, PLIM_ORT_FORMAT_SPLIT) != 0) {
         return plim_error_set(err, PLIM_E_UNSUPPORTED, "artifact format", "format",
-                              "onnx+weights or ort", opts->format);
+                              PLIM_ORT_FORMAT_SPLIT " or " PLIM_ORT_FORMAT_WHOLE, opts->format);
     }
     if (opts->no_optimize && (*is_ort_format || opts->for_this_cpu)) {
         return PLIM_FAIL(err, PLIM_E_ARG,

@@ -296,11 +296,11 @@ static plim_status find_graph(const plim_backend_source *source, bool *is_ort_fo
                               plim_wire_span *out, plim_error *err)
 {
     const char *format = source->card->format;
-    *is_ort_format = strcmp(format, "ort") == 0;
-    if (!*is_ort_format && strcmp(format, "onnx+weights") != 0) {
+    *is_ort_format = strcmp(format, PLIM_ORT_FORMAT_WHOLE) == 0;
+    if (!*is_ort_format && strcmp(format, PLIM_ORT_FORMAT_SPLIT) != 0) {
         return plim_error_set(err, PLIM_E_UNSUPPORTED,
                               "artifact format; make one with plimsoll import", "format",
-                              "onnx+weights or ort", format);
+                              PLIM_ORT_FORMAT_SPLIT " or " PLIM_ORT_FORMAT_WHOLE, format);
     }
     const plim_section *graph = plim_backend_section(source, "graph", PLIM_SECTION_GRAPH);
     if (!graph && *is_ort_format) {
@@ -336,6 +336,7 @@ plim_status plim_ort_open(const plim_backend_source *source, const plim_backend_
     memset(engine, 0, sizeof(*engine));
     engine->ort = ort;
     engine->account.host = *host;
+    engine->is_whole = is_ort_format;
     plim_ort_watch_join();
     plim_status s = create_session(engine, source, opts, graph, is_ort_format, err);
     if (s == PLIM_OK) {

@@ -27,9 +27,14 @@ struct plim_backend_engine {
     ort_value **weights; /* one value per constant in the arena; they outlive the session */
     size_t weight_count;
     bool is_resident;
+    bool is_whole; /* format "ort": graph and constants are one section */
     size_t input_count, output_count;
     plim_ort_slot slots[PLIM_CARD_TENSORS_MAX]; /* inputs, then outputs */
 };
+
+/* The artifact formats, as they stand on the card. */
+#define PLIM_ORT_FORMAT_SPLIT "onnx+weights"
+#define PLIM_ORT_FORMAT_WHOLE "ort"
 
 /* Where the exported graph says that its constants lie. The library wants a regular file to
  * be there and never reads it, because every constant is handed over from the arena: a file

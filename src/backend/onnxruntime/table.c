@@ -4,6 +4,14 @@
 
 #include "src/backend/onnxruntime/session.h"
 
+/* An .ort file is graph and constants in one section, used in place for as long as there is a
+ * session: it can neither be late nor leave. */
+static uint32_t artifact_flags(const plim_card *card, uint32_t flags)
+{
+    const uint32_t bound = PLIM_BACKEND_LATE_WEIGHTS | PLIM_BACKEND_EVICTABLE;
+    return strcmp(card->format, PLIM_ORT_FORMAT_WHOLE) == 0 ? flags & ~bound : flags;
+}
+
 static plim_status load(plim_backend_engine *engine, plim_error *err)
 {
     (void)err;
@@ -14,7 +22,10 @@ static plim_status load(plim_backend_engine *engine, plim_error *err)
 /* The session keeps its addresses; only runs must not happen until the bytes are back. */
 static plim_status evict(plim_backend_engine *engine, plim_error *err)
 {
-    (void)err;
+    if (engine->is_whole) {
+        return plim_error_set(err, PLIM_E_UNSUPPORTED, "the session reads its graph in place",
+                              "format", PLIM_ORT_FORMAT_SPLIT, PLIM_ORT_FORMAT_WHOLE);
+    }
     engine->is_resident = false;
     return PLIM_OK;
 }
@@ -69,4 +80,5 @@ PLIM_API const plim_backend_ops plim_backend_onnxruntime = {
     .evict = evict,
     .output_shape = plim_ort_output_shape,
     .import_model = plim_ort_import,
+    .artifact_flags = artifact_flags,
 };
