@@ -172,6 +172,19 @@ static void predict_activations(const manifest_engine *e, predicted_engine *out,
     }
 }
 
+/* The card was measured without prepacking. A prepacked copy is of the weights that the backend
+ * can pack, so a whole payload more is counted: an estimate from above. */
+static uint64_t predict_session(const manifest_engine *e, const plim_card *card, uint64_t payload,
+                                prediction *p)
+{
+    uint64_t bytes = card->session_bytes;
+    if (!e->prepack) {
+        return io_granules(bytes);
+    }
+    warn(p, "%s: prepack: the packed copy is counted as a whole payload more", e->name);
+    return __builtin_add_overflow(bytes, payload, &bytes) ? UINT64_MAX / 2 : io_granules(bytes);
+}
+
 static tool_exit predict_engine(const manifest *m, size_t index, const plim_host *host,
                                 workshop *shop, prediction *p)
 {
@@ -200,7 +213,7 @@ static tool_exit predict_engine(const manifest *m, size_t index, const plim_host
         snprintf(out->format, sizeof(out->format), "%s", card->format);
         out->payload_bytes = plim_engine_payload_bytes(file);
         out->weights_bytes = io_granules(plim_engine_room_bytes(file));
-        out->session_bytes = io_granules(card->session_bytes);
+        out->session_bytes = predict_session(e, card, out->payload_bytes, p);
         out->activation_bytes = io_granules(card->activation_bytes);
         out->activation_is_known = card->activation_bytes > 0;
         out->extra_bytes =
