@@ -4,7 +4,6 @@
  * A path that was named (by the caller, or in the environment) is taken or refused; it never
  * falls through to another place. Without one the folders of the library or program are tried.
  */
-#include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "platform/shared_object.h"
 #include "src/episode/video.h"
 
 #define PLUGIN_FILE "plimsoll-video.so"
@@ -28,18 +28,17 @@ static plim_status open_at(plim_video_plugin *self, const char *path, plim_error
 {
     /* Once loaded it stays: libraries below libav allocate in their constructors and free nothing
      * when they are unloaded, so that a data set opened and closed again would leak each time. */
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!library) {
-        const char *why = dlerror();
-        return refuse(err, "a file that cannot be opened", why ? why : path);
+    void *library = NULL;
+    plim_error why = {.status = PLIM_OK};
+    if (plim_shared_object_open(path, true, &library, &why) != PLIM_OK) {
+        return refuse(err, "a file that cannot be opened", why.detail);
     }
-    plim_video_entry entry;
-    void *symbol = dlsym(library, PLIM_VIDEO_SYMBOL);
-    memcpy(&entry, &symbol, sizeof(entry)); /* C has no cast from object to function pointer */
+    plim_video_entry entry =
+        (plim_video_entry)plim_shared_object_function(library, PLIM_VIDEO_SYMBOL);
     const plim_video_ops *ops = entry ? entry() : NULL;
     if (!ops || ops->abi != PLIM_VIDEO_ABI || ops->struct_size < sizeof(*ops) || !ops->open ||
         !ops->next || !ops->convert || !ops->rewind || !ops->close) {
-        dlclose(library);
+        plim_shared_object_close(library);
         return refuse(err, "a plug-in of another version", path);
     }
     *self = (plim_video_plugin){.library = library, .ops = ops};
@@ -51,12 +50,9 @@ static plim_status open_at(plim_video_plugin *self, const char *path, plim_error
 static const char *own_file(void)
 {
     static const char anchor = 0;
-    Dl_info info;
-    if (!dladdr(&anchor, &info) || !info.dli_fname) {
-        return "";
-    }
-    if (strchr(info.dli_fname, '/')) {
-        return info.dli_fname;
+    const char *file = plim_shared_object_path(&anchor);
+    if (!file[0] || strchr(file, '/')) {
+        return file;
     }
     const char *program = (const char *)getauxval(AT_EXECFN);
     return program ? program : "";
@@ -87,10 +83,8 @@ plim_status plim_video_plugin_open(plim_video_plugin *self, const char *path, pl
 
 void plim_video_plugin_close(plim_video_plugin *self)
 {
-    if (self && self->library) {
-        dlclose(self->library);
-    }
     if (self) {
+        plim_shared_object_close(self->library);
         *self = (plim_video_plugin){0};
     }
 }

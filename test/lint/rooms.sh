@@ -38,6 +38,8 @@ unsigned=$(git ls-files '*.c' '*.h' '*.sh' | while read -r f; do
     head -n 3 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$f"
 done)
 [ -z "$unsigned" ] || complain "no SPDX line: $unsigned"
+loader=$(git grep -nE '\b(dlopen|dlsym|dlfcn\.h)\b' -- include arena src ':!*.md')
+[ -z "$loader" ] || complain "only platform/ may ask the dynamic loader: $loader"
 notes=$(git grep -nIE '\b(TODO|FIXME|XXX|HACK)\b' -- arena platform src include bench)
 [ -z "$notes" ] || complain "unfinished: $notes"
 long=$(git ls-files '*.c' '*.h' | xargs awk 'length($0) > 100 { print FILENAME ":" FNR }')

@@ -8,12 +8,12 @@
  */
 #include "src/backend/onnxruntime/library.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/shared_object.h"
 #include "src/backend/onnxruntime/allocator.h"
 
 #define REMEDY "set PLIMSOLL_ONNXRUNTIME to a libonnxruntime.so of 1.14 or later"
@@ -36,13 +36,6 @@ static void copy_cut(char *to, size_t to_bytes, const char *from)
     size_t n = strnlen(from, to_bytes - 1);
     memcpy(to, from, n);
     to[n] = 0;
-}
-
-/* dlsym gives an object pointer; C keeps functions apart, POSIX does not. */
-static void find_function(void *from, const char *name, void (**out)(void))
-{
-    void *symbol = dlsym(from, name);
-    memcpy(out, &symbol, sizeof(*out));
 }
 
 plim_status plim_ort_fail(const plim_ort *ort, ort_status *status, const char *what,
@@ -75,24 +68,22 @@ static plim_status open_first(const char *library, void **out, const char **out_
     const char *given = library ? library : secure_getenv("PLIMSOLL_ONNXRUNTIME");
     const char *const *names = given && *given ? &given : usual_names;
     size_t count = given && *given ? 1 : sizeof(usual_names) / sizeof(usual_names[0]);
+    plim_error why = {.status = PLIM_OK};
     for (size_t i = 0; i < count; i++) {
-        *out = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-        if (*out) {
+        if (plim_shared_object_open(names[i], false, out, &why) == PLIM_OK) {
             *out_name = names[i];
             return PLIM_OK;
         }
     }
-    const char *words = dlerror();
     (void)PLIM_FAIL(err, PLIM_E_NOT_FOUND,
                     .what = "the ONNX Runtime library was not found; " REMEDY);
-    plim_error_detail(err, "%s", words ? words : names[0]);
+    plim_error_detail(err, "%s", why.detail);
     return PLIM_E_NOT_FOUND;
 }
 
 static plim_status take_functions(void *from, plim_ort *out, plim_error *err)
 {
-    void (*found)(void) = NULL;
-    find_function(from, "OrtGetApiBase", &found);
+    plim_shared_function found = plim_shared_object_function(from, "OrtGetApiBase");
     if (!found) {
         return PLIM_FAIL(err, PLIM_E_UNSUPPORTED,
                          .what = "the library has no OrtGetApiBase; " REMEDY);
@@ -105,7 +96,7 @@ static plim_status take_functions(void *from, plim_ort *out, plim_error *err)
                          .what = "the ONNX Runtime library is too old; " REMEDY);
     }
     ort_api_fill(&out->api, table);
-    find_function(from, "_ZSt17__throw_bad_allocv", &out->throw_bad_alloc);
+    out->throw_bad_alloc = plim_shared_object_function(from, "_ZSt17__throw_bad_allocv");
     if (!out->throw_bad_alloc) {
         return PLIM_FAIL(err, PLIM_E_UNSUPPORTED,
                          .what = "the ONNX Runtime library does not use the system's libstdc++, "
@@ -138,11 +129,10 @@ static plim_status open_locked(const char *library, plim_error *err)
         plim_error_detail(err, "%s", name);
         goto close;
     }
-    Dl_info where;
     void *code;
     memcpy(&code, &(ort_place){(ort_place)found.api.CreateSession}, sizeof(code));
-    copy_cut(found.path, sizeof(found.path),
-             dladdr(code, &where) && where.dli_fname ? where.dli_fname : name);
+    const char *file = plim_shared_object_path(code);
+    copy_cut(found.path, sizeof(found.path), file[0] ? file : name);
     the_library = found;
     s = start(&the_library, err);
     if (s != PLIM_OK) {
@@ -154,7 +144,7 @@ static plim_status open_locked(const char *library, plim_error *err)
     return PLIM_OK;
 
 close:
-    dlclose(handle);
+    plim_shared_object_close(handle);
     handle = NULL;
     return s;
 }
@@ -169,15 +159,13 @@ plim_status plim_ort_library(const char *library, const plim_ort **out, plim_err
     } else if (library && strcmp(library, asked_for) != 0 &&
                strcmp(library, the_library.path) != 0) {
         /* The same file under another name gives the same handle. */
-        void *again = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-        if (again != handle) {
+        void *again = NULL;
+        if (plim_shared_object_open(library, false, &again, NULL) != PLIM_OK || again != handle) {
             s = plim_error_set(err, PLIM_E_STATE,
                                "another ONNX Runtime library is open in this process", "library",
                                library, the_library.path);
         }
-        if (again) {
-            dlclose(again);
-        }
+        plim_shared_object_close(again);
     }
     if (s == PLIM_OK) {
         *out = &the_library;
