@@ -212,6 +212,32 @@ static void json_comes_back_as_it_went(void **state)
     uproot(&p);
 }
 
+/* A file may have any name: Latin-1, control bytes, a character that the 31st byte cuts. */
+static void names_that_are_no_text_still_make_a_report(void **state)
+{
+    static text_buffer b;
+    static const char *const names[] = {"caf\xe9\x1b[31m.mp4",
+                                        "thirty-bytes-then-one-of-two-\xc3\xa9.mp4"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char path[256];
+        snprintf(path, sizeof(path), "%s/%s", cm_tmp(), names[i]);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fputc('x', f);
+        fclose(f);
+        assert_ok(plim_report_gather_self(NULL, (const char *const[]){path}, 1, &report, &err));
+        b.used = 0;
+
+        assert_ok(plim_report_json(&report, into_buffer, &b, &err));
+        assert_ok(plim_report_parse(b.text, b.used, &again, &err));
+
+        assert_int_equal(again.row_count, report.row_count);
+        assert_true(row_now(&again, "page cache",
+                            i ? "thirty-bytes-then-one-of-two-\xc3\xa9" : "caf??[31m.mp4") > 0);
+    }
+}
+
 static void a_report_whose_rows_do_not_add_up_is_refused(void **state)
 {
     static text_buffer b;
@@ -292,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_charge_without_a_region_has_no_resident_bytes),
         cmocka_unit_test(the_page_cache_of_named_files_is_part_of_the_sum),
         cmocka_unit_test(json_comes_back_as_it_went),
+        cmocka_unit_test(names_that_are_no_text_still_make_a_report),
         cmocka_unit_test(a_report_whose_rows_do_not_add_up_is_refused),
         cmocka_unit_test(text_fits_80_columns_and_is_plain_unless_asked),
         cmocka_unit_test(sizes_are_rounded_once_and_never_read_1024_of_a_unit),

@@ -103,6 +103,10 @@ PLIM_API PLIM_MUST_USE plim_status plim_report_text(const plim_report *report,
 PLIM_API PLIM_MUST_USE plim_status plim_report_json(const plim_report *report,
                                                     plim_report_sink sink, void *context,
                                                     plim_error *err);
+/* plim_report_json_text - @text as a JSON string with its quotes, whatever its bytes are: what is
+ * no UTF-8 becomes \u00XX. For tools that add keys of their own. False: the sink said stop. */
+PLIM_API bool plim_report_json_text(const char *text, plim_report_sink sink, void *context);
+
 /* plim_report_parse - read back what plim_report_json wrote; keys that it does not know are left
  * alone, so that a tool may add its own. Errors:  E_FORMAT  field names the key, detail the line;
  * rows that do not add up to the total are refused too. */

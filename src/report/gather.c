@@ -84,7 +84,7 @@ static void take_mapping(void *context, const plim_mapping *m)
     }
     if (m->kind == PLIM_MAPPING_FILE && !holds_tagged && m->rss_bytes) {
         mapped_file f = {.rss_bytes = m->rss_bytes};
-        snprintf(f.name, sizeof(f.name), "%.31s", base_name(m->path));
+        plim_report_name(f.name, sizeof(f.name), base_name(m->path));
         note_file(g, &f);
     }
 }
@@ -225,11 +225,9 @@ static plim_status add_cache_rows(plim_report *out, const char *const *files, si
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t bytes = 0;
-        char name[PLIM_NAME_BYTES];
         PLIM_TRY(plim_file_cached_bytes(files[i], &bytes, err));
-        snprintf(name, sizeof(name), "%.31s", base_name(files[i]));
         if (bytes) {
-            PLIM_TRY(add_row(out, OWNER_CACHE, name, bytes, err));
+            PLIM_TRY(add_row(out, OWNER_CACHE, base_name(files[i]), bytes, err));
             out->page_cache_bytes += bytes;
         }
     }
@@ -246,8 +244,10 @@ static void take_names(plim_report *out, uint32_t pid)
         snprintf(path, sizeof(path), "proc/%u/comm", (unsigned)pid);
     }
     out->pid = pid ? pid : (uint32_t)getpid();
-    plim_fsroot_read("", path, out->program, sizeof(out->program), NULL);
-    out->program[strcspn(out->program, "\n")] = 0;
+    char comm[64] = "";
+    plim_fsroot_read("", path, comm, sizeof(comm), NULL);
+    comm[strcspn(comm, "\n")] = 0;
+    plim_report_name(out->program, sizeof(out->program), comm);
     out->has_cgroup = plim_cgroup_memory_read_at("", pid, &out->cgroup, NULL) == PLIM_OK;
 }
 

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/json_text.h"
+
 #define FIGURE(name)                                                                               \
     {                                                                                              \
 #name, offsetof(plim_process_memory, name##_bytes)                                         \
@@ -30,13 +32,32 @@ const char *plim_known_name(plim_known known)
     return (unsigned)known < 3 ? NAMES[known] : "?";
 }
 
+void plim_report_name(char *out, size_t room, const char *text)
+{
+    size_t used = 0;
+    for (size_t n = strlen(text), i = 0; i < n;) {
+        size_t length = plim_utf8_length(text + i, n - i);
+        bool is_plain = length && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f;
+        length = length ? length : 1;
+        if (used + (is_plain ? length : 1) >= room) {
+            break;
+        }
+        memcpy(out + used, is_plain ? text + i : "?", is_plain ? length : 1);
+        used += is_plain ? length : 1;
+        i += length;
+    }
+    out[used] = 0;
+}
+
 plim_status plim_report_row_for(plim_report *report, const char *owner, const char *kind,
                                 plim_known known, plim_report_row **out, plim_error *err)
 {
+    char owner_name[PLIM_NAME_BYTES], kind_name[PLIM_NAME_BYTES];
+    plim_report_name(owner_name, sizeof(owner_name), owner);
+    plim_report_name(kind_name, sizeof(kind_name), kind);
     for (size_t i = 0; i < report->row_count; i++) {
         plim_report_row *r = &report->rows[i];
-        if (strncmp(r->owner, owner, sizeof(r->owner) - 1) == 0 &&
-            strncmp(r->kind, kind, sizeof(r->kind) - 1) == 0) {
+        if (strcmp(r->owner, owner_name) == 0 && strcmp(r->kind, kind_name) == 0) {
             *out = r;
             return PLIM_OK;
         }
@@ -48,8 +69,8 @@ plim_status plim_report_row_for(plim_report *report, const char *owner, const ch
     }
     plim_report_row *r = &report->rows[report->row_count++];
     memset(r, 0, sizeof(*r));
-    snprintf(r->owner, sizeof(r->owner), "%s", owner);
-    snprintf(r->kind, sizeof(r->kind), "%s", kind);
+    memcpy(r->owner, owner_name, sizeof(r->owner));
+    memcpy(r->kind, kind_name, sizeof(r->kind));
     r->known = known;
     r->peak_bytes = PLIM_REPORT_NONE;
     *out = r;
@@ -88,17 +109,29 @@ void plim_report_put(plim_report_out *out, const char *format, ...)
 
 void plim_report_put_string(plim_report_out *out, const char *text)
 {
-    plim_report_put(out, "\"");
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\') {
-            plim_report_put(out, "\\%c", *p);
-        } else if (*p < 0x20) {
-            plim_report_put(out, "\\u%04x", *p);
-        } else {
-            plim_report_put(out, "%c", *p);
+    if (!out->failed && !plim_report_json_text(text, out->sink, out->context)) {
+        out->failed = true;
+    }
+}
+
+bool plim_report_json_text(const char *text, plim_report_sink sink, void *context)
+{
+    char buffer[256] = "\"";
+    size_t used = 1, count = strlen(text);
+    for (size_t i = 0; i < count;) {
+        char one[PLIM_JSON_ESCAPE_BYTES];
+        i += plim_json_escape(text + i, count - i, one);
+        memcpy(buffer + used, one, strlen(one));
+        used += strlen(one);
+        if (used > sizeof(buffer) - PLIM_JSON_ESCAPE_BYTES - 1) {
+            if (!sink(context, buffer, used)) {
+                return false;
+            }
+            used = 0;
         }
     }
-    plim_report_put(out, "\"");
+    buffer[used++] = '"';
+    return sink(context, buffer, used);
 }
 
 const char *plim_bytes_format(uint64_t bytes, bool si_units, char *buffer, size_t buffer_bytes)

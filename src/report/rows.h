@@ -5,6 +5,10 @@
 
 #include "plimsoll/report.h"
 
+/* plim_report_name - @text as a name in a report: whole characters, as many as fit; a control and
+ * what is no UTF-8 become '?', so that a file's name does nothing to a terminal. */
+void plim_report_name(char *out, size_t room, const char *text);
+
 /* plim_report_row_for - the row (owner, kind), made when it is not there yet.
  * Errors:  E_RANGE  PLIM_REPORT_ROWS_MAX rows. */
 PLIM_MUST_USE plim_status plim_report_row_for(plim_report *report, const char *owner,

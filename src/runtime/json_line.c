@@ -9,6 +9,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "src/json_text.h"
 #include "src/runtime/log.h"
 
 void plim_line_init(plim_line *self, char *buffer, size_t room_bytes)
@@ -28,55 +29,12 @@ void plim_line_raw(plim_line *self, const char *bytes, size_t count)
     self->buffer[self->used_bytes] = 0;
 }
 
-/* Length of the well-formed UTF-8 character at @s, 0 when there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *s, size_t count)
-{
-    static const struct {
-        unsigned char first, last, low, high, length;
-    } rows[] = {
-        {0x00, 0x7f, 0x80, 0xbf, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
-        if (s[0] < rows[r].first || s[0] > rows[r].last) {
-            continue;
-        }
-        if (count < rows[r].length) {
-            return 0;
-        }
-        for (size_t i = 1; i < rows[r].length; i++) {
-            unsigned char low = i == 1 ? rows[r].low : 0x80, high = i == 1 ? rows[r].high : 0xbf;
-            if (s[i] < low || s[i] > high) {
-                return 0;
-            }
-        }
-        return rows[r].length;
-    }
-    return 0;
-}
-
 void plim_line_escaped(plim_line *self, const char *bytes, size_t count)
 {
-    const unsigned char *s = (const unsigned char *)bytes;
     for (size_t i = 0; i < count && !self->is_cut;) {
-        size_t length = utf8_length(s + i, count - i);
-        char escape[8];
-        if (s[i] == '"' || s[i] == '\\') {
-            escape[0] = '\\';
-            escape[1] = (char)s[i];
-            plim_line_raw(self, escape, 2);
-        } else if (s[i] == '\n') {
-            plim_line_raw(self, "\\n", 2);
-        } else if (s[i] == '\t') {
-            plim_line_raw(self, "\\t", 2);
-        } else if (length == 0 || s[i] < 0x20 || s[i] == 0x7f) {
-            snprintf(escape, sizeof(escape), "\\u%04x", s[i]);
-            plim_line_raw(self, escape, 6);
-        } else {
-            plim_line_raw(self, bytes + i, length);
-        }
-        i += length ? length : 1;
+        char text[PLIM_JSON_ESCAPE_BYTES];
+        i += plim_json_escape(bytes + i, count - i, text);
+        plim_line_raw(self, text, strlen(text));
     }
 }
 
@@ -263,7 +221,7 @@ static const char *read_string(const char *at, const char *end)
             at = read_escape(at, end);
             continue;
         }
-        size_t n = utf8_length((const unsigned char *)at, (size_t)(end - at));
+        size_t n = plim_utf8_length(at, (size_t)(end - at));
         at = n == 0 || (unsigned char)*at < 0x20 ? NULL : at + n;
     }
     return at && at < end ? at + 1 : NULL;

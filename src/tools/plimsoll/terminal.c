@@ -45,17 +45,7 @@ const char *tool_size(uint64_t bytes)
 
 void json_text(FILE *to, const char *text)
 {
-    fputc('"', to);
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\') {
-            fprintf(to, "\\%c", *p);
-        } else if (*p < 0x20) {
-            fprintf(to, "\\u%04x", *p);
-        } else {
-            fputc(*p, to);
-        }
-    }
-    fputc('"', to);
+    (void)plim_report_json_text(text, tool_file_sink, to); /* main notices a full disk */
 }
 
 tool_exit tool_code(plim_status status)
