@@ -23,23 +23,34 @@ static const char *if_there(char *path)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
+/* The path folder/name, if it is there. A path stays valid for the whole program: the same question
+ * gets the same memory. */
+static const char *find_in(const char *folder, const char *name)
+{
+    static char *known[256];
+    char path[PATH_MAX];
+    size_t i = 0;
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    while (i < 256 && known[i] && strcmp(known[i], path) != 0) {
+        i++;
+    }
+    if (i == 256) {
+        fail_msg("more than 256 paths asked for");
+    } else if (!known[i]) {
+        known[i] = strdup(path);
+    }
+    return if_there(known[i]);
+}
+
 const char *cm_data(const char *name)
 {
-    static char path[4][PATH_MAX];
-    static unsigned turn;
-    char *p = path[turn++ % 4];
     const char *root = getenv("PLIMSOLL_DATA");
-    snprintf(p, PATH_MAX, "%s/%s", root && *root ? root : "../shared/data", name);
-    return if_there(p);
+    return find_in(root && *root ? root : "../shared/data", name);
 }
 
 const char *cm_wheel(const char *name)
 {
-    static char path[4][PATH_MAX];
-    static unsigned turn;
-    char *p = path[turn++ % 4];
-    snprintf(p, PATH_MAX, "build/wheels/%s", name);
-    return if_there(p);
+    return find_in("build/wheels", name);
 }
 
 const char *cm_model(const char *name)
