@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* account.h - how the account lies in memory; for budget.c, account.c and region.c only.
+/* account.h - how the account lies in memory; for budget.c, account.c and region.c, and
+ * for provider_file.c, which knows an account that was left behind.
  *
  *   0              struct plim_budget (header_bytes)
  *   header_bytes   owner_limit x account_owner

@@ -247,12 +247,17 @@ static const char *path_of(const char *name)
     return path;
 }
 
-static void put_file(const char *path, const char *text)
+static void put_bytes(const char *path, const void *bytes, size_t size)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    assert_int_equal(write(fd, bytes, size), (ssize_t)size);
     close(fd);
+}
+
+static void put_file(const char *path, const char *text)
+{
+    put_bytes(path, text, strlen(text));
 }
 
 static void file_is_private_has_its_size_and_goes_with_its_provider(void **state)
@@ -297,6 +302,48 @@ static void file_never_replaces_what_is_not_its_leftover(void **state)
     assert_status(plim_file_provider_open(&f, path, MIB, &err), PLIM_E_STATE);
     assert_status(plim_file_provider_open(&f, path_of("no/such"), MIB, &err), PLIM_E_IO);
     assert_status(plim_file_provider_open(&f, "", MIB, &err), PLIM_E_ARG);
+}
+
+/* An engine begins with "PLIM" too, and a disk image with zeros. */
+static void file_takes_an_engine_or_an_image_for_no_leftover(void **state)
+{
+    (void)state;
+    plim_file_provider f;
+    struct stat st;
+    static unsigned char image[100000];
+    const char *path = path_of("policy.engine");
+    put_file(path, "PLIMENG1 and three gigabytes of weights");
+    assert_status(plim_file_provider_open(&f, path, MIB, &err), PLIM_E_STATE);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 39);
+
+    path = path_of("board.img");
+    image[sizeof(image) - 1] = 1;
+    put_bytes(path, image, sizeof(image));
+    assert_status(plim_file_provider_open(&f, path, MIB, &err), PLIM_E_STATE);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, sizeof(image));
+}
+
+/* What its maker left at any point: empty, sized, half built, whole, taken down. */
+static void file_takes_its_own_leftovers_away(void **state)
+{
+    (void)state;
+    static unsigned char zeros[100000];
+    static const unsigned char half[24] = {[8] = 1, [12] = 264 & 255, [13] = 264 >> 8, [16] = 9};
+    plim_file_provider f;
+    const char *path = path_of("leftover");
+    for (unsigned i = 0; i < 5; i++) {
+        if (i == 2) {
+            put_bytes(path, half, sizeof(half));
+        } else if (i == 3) {
+            put_file(path, "PLIMACCT and figures");
+        } else {
+            put_bytes(path, zeros, i == 0 ? 0 : i == 1 ? sizeof(zeros) : 3);
+        }
+        assert_ok(plim_file_provider_open(&f, path, MIB, &err));
+        plim_file_provider_close(&f);
+    }
 }
 
 static void file_takes_over_from_a_process_that_was_killed(void **state)
@@ -344,6 +391,8 @@ int main(void)
         cmocka_unit_test(file_is_private_has_its_size_and_goes_with_its_provider),
         cmocka_unit_test(file_never_replaces_what_is_not_its_leftover),
         cmocka_unit_test(file_takes_over_from_a_process_that_was_killed),
+        cmocka_unit_test(file_takes_its_own_leftovers_away),
+        cmocka_unit_test(file_takes_an_engine_or_an_image_for_no_leftover),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

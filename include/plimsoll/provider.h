@@ -158,7 +158,7 @@ PLIM_API void plim_provider_shm_close(plim_shm_provider *self);
  * The file is always made anew: O_CREAT | O_EXCL | O_NOFOLLOW, mode 0600, locked (flock) as
  * long as the provider is open, and removed at close if the path still names it. What lies
  * at @path already is taken away only when it is plainly a leftover of ours: a regular file
- * of this user with one link, unlocked, and empty or beginning with "PLIM" or with zeros.
+ * of this user with one link, unlocked, that holds an account or nothing but zeros.
  * A symlink is never followed. Put it on a tmpfs (XDG_RUNTIME_DIR): elsewhere the
  * kernel writes changed pages to the disk now and then.
  * Owns:    builds *@self; keeps @path until close.

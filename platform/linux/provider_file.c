@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arena/account.h"
 #include "platform/linux/segment.h"
 
 static plim_status refuse(plim_error *err, plim_status status, const char *what, int error,
@@ -29,12 +30,39 @@ static bool is_same_file(const char *path, const struct stat *of)
     return lstat(path, &now) == 0 && now.st_dev == of->st_dev && now.st_ino == of->st_ino;
 }
 
-static bool begins_like_ours(int fd)
+static bool is_all_zero(int fd)
 {
-    char head[4] = {0};
-    ssize_t got = pread(fd, head, sizeof(head), 0);
-    return got == 0 || (got == sizeof(head) &&
-                        (memcmp(head, "PLIM", 4) == 0 || memcmp(head, "\0\0\0\0", 4) == 0));
+    static const char zeros[4096];
+    char piece[sizeof(zeros)];
+    off_t at = 0;
+    for (ssize_t got; (got = pread(fd, piece, sizeof(piece), at)) != 0; at += got) {
+        if (got < 0 || memcmp(piece, zeros, (size_t)got) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An account, whole or without its magic: that is written last and taken away first. Or nothing
+ * but zeros, however long: its maker had the file's size and no more. "PLIM" alone would not do,
+ * engines begin with it, nor would a few zeros, as disk images do. */
+static bool is_like_ours(int fd)
+{
+    struct {
+        char magic[8];
+        uint32_t version, header_bytes;
+    } head = {{0}, 0, 0};
+    static const char none[sizeof(head.magic)];
+    const ssize_t got = pread(fd, &head, sizeof(head), 0);
+    if (got >= (ssize_t)sizeof(head.magic) &&
+        memcmp(head.magic, ACCOUNT_MAGIC, sizeof(head.magic)) == 0) {
+        return true;
+    }
+    if (got == (ssize_t)sizeof(head) && memcmp(head.magic, none, sizeof(none)) == 0 &&
+        head.version == ACCOUNT_VERSION && head.header_bytes == sizeof(plim_budget)) {
+        return true;
+    }
+    return got >= 0 && is_all_zero(fd);
 }
 
 /* Takes away what a process that is gone left behind. The lock is held over the check and
@@ -48,7 +76,7 @@ static plim_status remove_leftover(const char *path, plim_error *err)
     struct stat st;
     plim_status status = PLIM_OK;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 ||
-        !begins_like_ours(fd)) {
+        !is_like_ours(fd)) {
         status = refuse(err, PLIM_E_STATE, "path is taken by something else", 0, path);
     } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         status = refuse(err, PLIM_E_STATE, "path is in use by a live process", 0, path);
