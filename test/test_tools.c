@@ -278,6 +278,41 @@ static void run_refuses_before_it_loads_when_the_plan_does_not_fit(void **state)
     assert_string_equal(out, "");
 }
 
+/* The first number behind @key in the last output. */
+static unsigned long long number_of(const char *key)
+{
+    const char *at = strstr(out, key);
+    assert_non_null(at);
+    return strtoull(at + strlen(key), NULL, 10);
+}
+
+static void write_recording(unsigned long long cap)
+{
+    char text[512];
+    snprintf(text, sizeof(text),
+             "budget: {cap: %llu B}\nframework: {resident: 64 MiB}\nengines:\n"
+             "  - {name: tiny, artifact: %s, record_trace: true, inputs: {x: {from: zeros}}}\n",
+             cap, ARTIFACT);
+    write_file("recording.yaml", text);
+}
+
+static void a_run_holds_its_own_predicted_peak_before_and_after_a_trace(void **state)
+{
+    (void)state;
+    make_artifact();
+    for (int with_trace = 0; with_trace < 2; with_trace++) {
+        write_recording(1ULL << 30);
+        assert_int_equal(run("plimsoll", "plan recording.yaml --json"), 0);
+        unsigned long long peak = number_of("],\"peak\":");
+        write_recording(peak - 1);
+        assert_int_equal(run("plimsoll", "run recording.yaml"), 1);
+        write_recording(peak);
+        assert_int_equal(run("plimsoll", "run recording.yaml --json"), 0);
+        assert_true(number_of("\"account_peak\":") <= peak);
+        assert_says(out, with_trace ? "\"planned\":true" : "\"planned\":false");
+    }
+}
+
 static void memreport_refuses_what_is_no_report(void **state)
 {
     char arguments[64];
@@ -306,6 +341,7 @@ int main(void)
         cmocka_unit_test(run_ends_with_a_report_that_memreport_shows),
         cmocka_unit_test(names_that_the_card_does_not_have_are_refused),
         cmocka_unit_test(run_refuses_before_it_loads_when_the_plan_does_not_fit),
+        cmocka_unit_test(a_run_holds_its_own_predicted_peak_before_and_after_a_trace),
         cmocka_unit_test(memreport_refuses_what_is_no_report),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -23,6 +23,10 @@
 #define ACTIVATION_BLOCKS 2048u
 #define UNPLANNED         2u /* without a recorded trace: blocks do not lie side by side */
 #define PLAN_TAIL         ".plan.csv"
+/* A buffer, two counters and its place in the map; of a recording: 8192 requests with their map,
+ * and what a solver needs for one run. */
+#define REPLAY_REQUEST_BYTES 112u
+#define RECORD_BYTES         (UINT64_C(640) << 10)
 
 static void warn(prediction *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void warn(prediction *p, const char *format, ...)
@@ -151,6 +155,7 @@ static tool_exit check_backend(const manifest *m, size_t index, const plim_card 
     }
     plim_backend_probe(ops, m->onnxruntime[0] ? m->onnxruntime : NULL, &info);
     out->backend_is_present = info.is_present;
+    snprintf(out->version, sizeof(out->version), "%s", info.version);
     *flags = info.flags;
     if (!info.is_present) {
         warn(p, "%s: backend %s is absent here: %.110s", e->name, out->backend, info.absent_reason);
@@ -158,14 +163,29 @@ static tool_exit check_backend(const manifest *m, size_t index, const plim_card 
     return TOOL_OK;
 }
 
-/* A recorded trace becomes fixed places; without one the need is an estimate from above. */
-static void predict_activations(const manifest_engine *e, predicted_engine *out, prediction *p)
+/* A recorded trace becomes fixed places, as high as the file says, with tables that serve them;
+ * without one the need is an estimate from above, and recording one has tables for a while. */
+static void predict_activations(const manifest_engine *e, const plim_card *card,
+                                predicted_engine *out, prediction *p)
 {
-    char plan[MANIFEST_PATH_BYTES + 16];
-    snprintf(plan, sizeof(plan), "%s" PLAN_TAIL, e->artifact);
+    char path[MANIFEST_PATH_BYTES + 16];
+    const plan_head want = {.root = card->payload_root,
+                            .backend = out->backend,
+                            .version = out->version,
+                            .threads = e->threads ? (uint32_t)e->threads : 1,
+                            .prepack = e->prepack};
+    plan_head plan;
+    snprintf(path, sizeof(path), "%s" PLAN_TAIL, e->artifact);
+    if (plan_head_read(path, &want, &plan)) {
+        out->activation_is_known = true;
+        out->activation_bytes = io_granules(plan.height_bytes);
+        out->head_bytes += io_granules(plan.request_count * REPLAY_REQUEST_BYTES) + IO_GRANULE;
+        return;
+    }
+    p->record_bytes = e->record_trace ? RECORD_BYTES : p->record_bytes;
     if (!out->activation_is_known) {
         warn(p, "%s: its card does not say what activations it needs: not counted", e->name);
-    } else if (access(plan, R_OK) != 0 && strcmp(out->backend, "null") != 0) {
+    } else if (strcmp(out->backend, "null") != 0) {
         out->activation_bytes *= UNPLANNED;
         warn(p, "%s: no recorded trace yet: activations are an estimate (x %u)", e->name,
              UNPLANNED);
@@ -178,7 +198,7 @@ static uint64_t predict_session(const manifest_engine *e, const plim_card *card,
                                 prediction *p)
 {
     uint64_t bytes = card->session_bytes;
-    if (!e->prepack) {
+    if (!e->prepack || strcmp(card->backend, "null") == 0) { /* null packs nothing */
         return io_granules(bytes);
     }
     warn(p, "%s: prepack: the packed copy is counted as a whole payload more", e->name);
@@ -221,7 +241,7 @@ static tool_exit predict_engine(const manifest *m, size_t index, const plim_host
                    larger(io_granules(card->load_extra_bytes), copies ? out->payload_bytes : 0));
         out->head_bytes =
             io_granules(plim_region_mark(shop->home) - mark) + IO_GRANULE + shop->region_bytes;
-        predict_activations(e, out, p);
+        predict_activations(e, card, out, p);
     }
     plim_engine_close(file);
     return code;
@@ -297,11 +317,14 @@ static void add_cameras(const manifest *m, const plim_dataset_info *info, uint64
     limit = limit < longest ? limit : longest;
     for (uint32_t i = 0; i < info->feature_count; i++) {
         const plim_feature *f = &info->features[i];
-        if (f->group != PLIM_FEATURE_VIDEO || !f->has_files || !is_used(m, f->name)) {
+        if (f->group != PLIM_FEATURE_VIDEO || !f->has_files) {
             continue;
         }
         uint64_t frame = io_bytes(PLIM_U8, f->shape, f->rank);
-        p->frame_bytes += io_granules(frame * limit);
+        p->frame_bytes += io_granules(frame * limit); /* opened with the episode, read or not */
+        if (!is_used(m, f->name)) {
+            continue;
+        }
         /* 4:2:0 planes with a border, as software decoders keep them */
         p->decoder_bytes += io_granules((uint64_t)(f->shape[0] + 64) *
                                         (uint64_t)(f->shape[1] + 64) * 3 / 2 * DECODER_FRAMES);
@@ -312,6 +335,7 @@ static tool_exit predict_episode(const manifest *m, const char *path, workshop *
 {
     plim_dataset *data = NULL;
     plim_error err = {.status = PLIM_OK};
+    uint64_t mark = plim_region_mark(shop->home);
     if (plim_dataset_open(path, shop->home, &data, &err) != PLIM_OK) {
         return tool_refuse(path, &err);
     }
@@ -327,6 +351,8 @@ static tool_exit predict_episode(const manifest *m, const char *path, workshop *
         columns = larger(columns, size.memory_bytes[PLIM_FEATURE_STATE_ACTION] +
                                       size.memory_bytes[PLIM_FEATURE_OTHER]);
     }
+    /* the data set's own tables, the episode's, and its columns */
+    p->frame_bytes += io_granules(plim_region_mark(shop->home) - mark) + IO_GRANULE;
     p->frame_bytes += io_granules(columns);
     add_cameras(m, info, longest, p);
     plim_dataset_close(data);
@@ -421,7 +447,9 @@ static void tags_at_peak(prediction *p)
             tag[PLIM_TAG_LOAD_WINDOW] += item->extra_bytes;
         }
     }
-    if (!p->peak_is_load) {
+    if (!p->peak_is_load && p->record_bytes > p->frame_bytes + p->decoder_bytes) {
+        tag[PLIM_TAG_OTHER] += p->record_bytes; /* warming up, before any episode */
+    } else if (!p->peak_is_load) {
         tag[PLIM_TAG_EPISODE] += p->frame_bytes;
         tag[PLIM_TAG_PLUGIN] += p->decoder_bytes;
     }
@@ -432,8 +460,9 @@ plim_status predict_solve(prediction *p, plim_error *err)
     PLIM_TRY(plim_load_order(p->items, p->item_count, p->policy, p->reserve_bytes + p->table_bytes,
                              p->cap_bytes, p->steps, &p->plan, err));
     p->run_bytes = p->plan.resident_bytes;
-    if (__builtin_add_overflow(p->run_bytes, p->frame_bytes, &p->run_bytes) ||
-        __builtin_add_overflow(p->run_bytes, p->decoder_bytes, &p->run_bytes)) {
+    uint64_t episode;
+    if (__builtin_add_overflow(p->frame_bytes, p->decoder_bytes, &episode) ||
+        __builtin_add_overflow(p->run_bytes, larger(episode, p->record_bytes), &p->run_bytes)) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "sum of a plan");
     }
     p->peak_is_load = p->plan.peak_bytes >= p->run_bytes;

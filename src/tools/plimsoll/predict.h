@@ -16,7 +16,19 @@ typedef struct predicted_engine {
     uint64_t head_bytes, weights_bytes, session_bytes, activation_bytes, io_bytes;
     uint64_t extra_bytes;
     bool activation_is_known, backend_is_present;
+    char version[64]; /* the backend's, here */
 } predicted_engine;
+
+/* What a recorded plan of activations was made for, and what it will cost. */
+typedef struct plan_head {
+    const uint8_t *root; /* of the payload */
+    const char *backend, *version;
+    uint32_t threads;
+    bool prepack;
+    uint64_t height_bytes, request_count; /* read */
+} plan_head;
+/* False when there is none at @path that belongs to @want. */
+bool plan_head_read(const char *path, const plan_head *want, plan_head *out);
 
 typedef struct predicted_camera {
     char feature[96];
@@ -30,6 +42,7 @@ typedef struct prediction {
     uint64_t reserve_bytes, table_bytes; /* the base that every step stands on */
     uint64_t frame_bytes;                /* the episode's window and columns, after loading */
     uint64_t decoder_bytes;              /* estimated; tag plugin */
+    uint64_t record_bytes;               /* tables while one engine's trace is recorded */
     plim_load_item items[PREDICT_ITEMS_MAX];
     uint32_t engine_of[PREDICT_ITEMS_MAX]; /* index into engines, or PREDICT_NO_ENGINE */
     size_t item_count;
