@@ -143,7 +143,7 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
 
-.PHONY: bench-load bench-peak bench-latency
+.PHONY: bench-load bench-peak bench-latency bench-predict
 bench-load: deps $(B)/bench/bench_load ## load rates beside the device's own (ARGS=--quick)
 	$(Q)$(B)/bench/bench_load $(ARGS)
 bench-latency: deps $(B)/bench/bench_latency ## a run beside ONNX Runtime's own terms, paired
@@ -151,6 +151,9 @@ bench-latency: deps $(B)/bench/bench_latency ## a run beside ONNX Runtime's own 
 	$(Q)mkdir -p build/bench && \
 	  PLIMSOLL_ONNXRUNTIME="$${PLIMSOLL_ONNXRUNTIME:-$$PWD/build/wheels/libonnxruntime.so}" \
 	  $(B)/bench/bench_latency $(ARGS)
+bench-predict: deps tools lib $(B)/make_episode $(B)/bench/bench_predict ## predicted peaks against measured (ARGS=--quick)
+	-$(Q)$(MAKE) models
+	$(Q)$(B)/bench/bench_predict $(ARGS)
 bench-peak: deps $(B)/bench/bench_peak ## peak memory as the kernel counts it (ARGS=--quick)
 	$(Q)$(B)/bench/bench_peak $(ARGS)
 
