@@ -27,7 +27,8 @@ typedef struct plim_atomic_file {
     char name[NAME_MAX + 1], temporary[NAME_MAX + 1];
 } plim_atomic_file;
 
-/* Opens a temporary file beside @path, and removes those of killed writers. Errors: E_IO, E_RANGE path too long. */
+/* Opens a temporary file beside @path, and removes those of killed writers.
+ * Errors: E_IO, E_RANGE path too long. */
 plim_status plim_atomic_open(plim_atomic_file *self, const char *path, plim_error *err);
 
 plim_status plim_atomic_write(plim_atomic_file *self, const void *bytes, size_t size,

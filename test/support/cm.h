@@ -45,8 +45,8 @@
         skip();                                                                                    \
     } while (0)
 
-/* The thread sanitizer keeps several bytes of its own for each of ours, so that what the kernel says
- * of this process is mostly the sanitizer. */
+/* The thread sanitizer keeps several bytes of its own for each of ours, so that what the kernel
+ * says of this process is mostly the sanitizer. */
 #ifdef __SANITIZE_THREAD__
 #define skip_where_memory_is_not_ours() skip_because("the thread sanitizer's own memory")
 #else
