@@ -65,5 +65,5 @@ step "plan: nothing is read yet"
 step "run: $episodes"
 "$plimsoll" run "$manifest" --episode "$episodes" --report "$demo/report.json"
 
-step "memreport: where the memory went"
-"$build/memreport" show "$demo/report.json"
+echo
+echo "the same from its file: $build/memreport show $demo/report.json"

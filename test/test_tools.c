@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_tools.c - plimsoll and memreport as a stranger uses them: words, files, exit codes. */
+#include <ctype.h>
+#include <jansson.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -223,6 +226,120 @@ static void write_manifest(const char *name, const char *cap)
     write_file(name, text);
 }
 
+/* The breakdown alone: from its head to its last line. */
+static void cut_table(char *text)
+{
+    char *from = strstr(text, "resident     at peak"),
+         *to = from ? strstr(from, "RSS at most") : NULL;
+    if (!from || !to) {
+        fail_msg("no breakdown in:\n%s", text);
+    }
+    *to = 0;
+    memmove(text, from, (size_t)(to - from) + 1);
+}
+
+static void run_and_memreport_print_one_table(void **state)
+{
+    static char of_run[sizeof(out)];
+    (void)state;
+    make_artifact();
+    write_manifest("table.yaml", "128 MiB");
+    assert_int_equal(run("plimsoll", "run table.yaml --report t.json --max-frames 3"), 0);
+    for (const char *line = out, *end; (end = strchr(line, '\n')); line = end + 1) {
+        assert_true(end - line <= 80);
+    }
+    memcpy(of_run, out, sizeof(out));
+    cut_table(of_run);
+
+    assert_int_equal(run("memreport", "show t.json"), 0);
+    const char *verdict = strstr(out, "within the load line: peak ");
+    assert_true(verdict && strchr(verdict, '\n') && !strchr(verdict, '\n')[1]); /* the last line */
+    cut_table(out);
+
+    assert_string_equal(out, of_run);
+    assert_int_equal(errors[0], 0); /* no progress where there is no terminal */
+}
+
+/* ---- JSON: every key that there is stands in the man page ---- */
+
+static char page[64 * 1024];
+
+static void read_page(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    page[fread(page, 1, sizeof(page) - 1, f)] = 0;
+    fclose(f);
+    char *to = page; /* without \\fI and the like; \\- is a dash */
+    for (const char *from = page; *from; from++) {
+        if (from[0] == '\\' && from[1] == 'f' && from[2]) {
+            from += 2;
+        } else if (*from != '\\') {
+            *to++ = *from;
+        }
+    }
+    *to = 0;
+}
+
+static bool is_word(const char *key)
+{
+    size_t n = strlen(key);
+    for (const char *at = page; (at = strstr(at, key)); at += n) {
+        bool is_free = at == page || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (is_free && !(isalnum((unsigned char)at[n]) || at[n] == '_')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void assert_documented(json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+    json_object_foreach(value, key, member)
+    {
+        if (!is_word(key)) {
+            fail_msg("the man page does not name the key \"%s\"", key);
+        }
+        assert_documented(member);
+    }
+    json_array_foreach(value, i, member)
+    {
+        assert_documented(member);
+    }
+}
+
+static void check_json(const char *tool, const char *arguments, const char *schema)
+{
+    json_error_t at;
+    assert_int_equal(run(tool, arguments), 0);
+    json_t *root = json_loads(out, JSON_REJECT_DUPLICATES, &at);
+    if (!root) {
+        fail_msg("%s %s: %s, line %d", tool, arguments, at.text, at.line);
+    }
+    assert_string_equal(json_string_value(json_object_get(root, "schema")), schema);
+    assert_documented(root);
+    json_decref(root);
+}
+
+static void every_key_of_the_json_is_documented(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_manifest("keys.yaml", "128 MiB");
+
+    read_page("docs/man/plimsoll.1");
+    check_json("plimsoll", "plan keys.yaml --json", "plimsoll-plan/1");
+    check_json("plimsoll", "verify --json tiny__smany_jpany_trtnone_fp32.engine",
+               "plimsoll-verify/1");
+    check_json("plimsoll", "run keys.yaml --json --report keys.json", "plimsoll-report/1");
+    check_json("memreport", "show --json keys.json", "plimsoll-report/1");
+    read_page("docs/man/memreport.1");
+    check_json("memreport", "host --json", "plimsoll-host/1");
+}
+
 static void run_ends_with_a_report_that_memreport_shows(void **state)
 {
     (void)state;
@@ -338,6 +455,8 @@ int main(void)
         cmocka_unit_test(every_fault_of_a_manifest_is_named_with_its_line),
         cmocka_unit_test(text_that_is_not_yaml_is_refused_with_its_line),
         cmocka_unit_test(pack_verify_and_a_flipped_bit),
+        cmocka_unit_test(run_and_memreport_print_one_table),
+        cmocka_unit_test(every_key_of_the_json_is_documented),
         cmocka_unit_test(run_ends_with_a_report_that_memreport_shows),
         cmocka_unit_test(names_that_the_card_does_not_have_are_refused),
         cmocka_unit_test(run_refuses_before_it_loads_when_the_plan_does_not_fit),

@@ -19,11 +19,9 @@
 #include "plimsoll/arena.h"
 #include "src/report/rows.h"
 
-#define REGIONS_MAX   256u
-#define FILES_SHOWN   24u
-#define FILE_OWN_ROW  (UINT64_C(1) << 20) /* smaller ones share the row "code and libraries" */
-#define OWNER_PROCESS "process"
-#define OWNER_CACHE   "page cache"
+#define REGIONS_MAX  400u /* more than a runtime makes */
+#define FILES_SHOWN  24u
+#define FILE_OWN_ROW (UINT64_C(1) << 20) /* smaller ones share the row PLIM_REPORT_CODE */
 
 typedef struct tagged_range {
     uint64_t base;
@@ -195,11 +193,11 @@ static plim_status add_file_rows(plim_report *out, const gathering *g, plim_erro
     for (size_t i = 0; i < g->file_count; i++) {
         const mapped_file *f = &g->files[i];
         if (f->rss_bytes >= FILE_OWN_ROW && f->rss_bytes <= rest) {
-            PLIM_TRY(add_row(out, OWNER_PROCESS, f->name, f->rss_bytes, err));
+            PLIM_TRY(add_row(out, PLIM_REPORT_PROCESS, f->name, f->rss_bytes, err));
             rest -= f->rss_bytes;
         }
     }
-    return add_row(out, OWNER_PROCESS, "code and libraries", rest, err);
+    return add_row(out, PLIM_REPORT_PROCESS, PLIM_REPORT_CODE, rest, err);
 }
 
 static plim_status add_process_rows(plim_report *out, const gathering *g, bool with_anonymous,
@@ -208,14 +206,16 @@ static plim_status add_process_rows(plim_report *out, const gathering *g, bool w
     uint64_t heap = own_bytes(g, PLIM_MAPPING_HEAP);
     uint64_t shared = own_bytes(g, PLIM_MAPPING_SHARED);
     heap += with_anonymous ? own_bytes(g, PLIM_MAPPING_ANONYMOUS) : 0;
-    PLIM_TRY(add_row(out, OWNER_PROCESS, "heap", heap, err));
+    PLIM_TRY(add_row(out, PLIM_REPORT_PROCESS, PLIM_REPORT_HEAP, heap, err));
     PLIM_TRY(add_file_rows(out, g, err));
-    PLIM_TRY(add_row(out, OWNER_PROCESS, "stacks", own_bytes(g, PLIM_MAPPING_STACK), err));
+    PLIM_TRY(add_row(out, PLIM_REPORT_PROCESS, PLIM_REPORT_STACKS, own_bytes(g, PLIM_MAPPING_STACK),
+                     err));
     if (shared) {
-        PLIM_TRY(add_row(out, OWNER_PROCESS, "shared memory", shared, err));
+        PLIM_TRY(add_row(out, PLIM_REPORT_PROCESS, PLIM_REPORT_SHARED, shared, err));
     }
     if (out->process.page_table_bytes != PLIM_UNKNOWN_BYTES) {
-        PLIM_TRY(add_row(out, OWNER_PROCESS, "page tables", out->process.page_table_bytes, err));
+        PLIM_TRY(add_row(out, PLIM_REPORT_PROCESS, PLIM_REPORT_PAGE_TABLES,
+                         out->process.page_table_bytes, err));
     }
     return PLIM_OK;
 }
@@ -227,12 +227,12 @@ static plim_status add_cache_rows(plim_report *out, const char *const *files, si
         uint64_t bytes = 0;
         PLIM_TRY(plim_file_cached_bytes(files[i], &bytes, err));
         if (bytes) {
-            PLIM_TRY(add_row(out, OWNER_CACHE, base_name(files[i]), bytes, err));
+            PLIM_TRY(add_row(out, PLIM_REPORT_CACHE, base_name(files[i]), bytes, err));
             out->page_cache_bytes += bytes;
         }
     }
     if (count && out->page_cache_bytes == 0) {
-        return add_row(out, OWNER_CACHE, "files of the run", 0, err);
+        return add_row(out, PLIM_REPORT_CACHE, "files of the run", 0, err);
     }
     return PLIM_OK;
 }

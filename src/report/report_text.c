@@ -3,12 +3,17 @@
  *
  * 80 columns unless told otherwise; numbers line up on the right; colour only when the caller
  * asks (it knows whether this is a terminal). Adds first and rounds when printing.
+ * Leaves out what says nothing: parts that are and were 0, an owner's only part, and all but the
+ * largest files of an owner, which share a line. Their bytes stay in the owner's sum; the JSON has
+ * them all.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "src/report/rows.h"
+
+#define FILES_LISTED 5u /* of one owner */
 
 #define BOLD  "\033[1m"
 #define DIM   "\033[2m"
@@ -81,36 +86,102 @@ static int64_t charged_of(const plim_report_row *row)
     return row->known == PLIM_KNOWN_TAGGED ? (int64_t)row->charged_bytes : PLIM_REPORT_NONE;
 }
 
+/* Is and was nothing: the owner's own line says as much. */
+static bool is_silent(const plim_report_row *row)
+{
+    return row->now_bytes == 0 && row->charged_bytes == 0 &&
+           (row->peak_bytes == 0 || row->peak_bytes == PLIM_REPORT_NONE);
+}
+
+/* A file among the @FILES_LISTED largest of its owner; of equals the first. */
+static bool is_listed(const plim_report *r, size_t index)
+{
+    size_t before = 0;
+    if (!plim_report_is_file(&r->rows[index])) {
+        return true;
+    }
+    for (size_t i = 0; i < r->row_count; i++) {
+        const plim_report_row *a = &r->rows[i], *b = &r->rows[index];
+        bool is_rival = i != index && strcmp(a->owner, b->owner) == 0 && plim_report_is_file(a);
+        before += is_rival &&
+                  (a->now_bytes > b->now_bytes || (a->now_bytes == b->now_bytes && i < index));
+    }
+    return before < FILES_LISTED;
+}
+
+/* The owner's name says what it is: "framework", "reserve". */
+static bool is_said_by_owner(const plim_report_row *row)
+{
+    return strcmp(row->kind, row->owner) == 0 || strcmp(row->kind, "other") == 0 ||
+           row->known == PLIM_KNOWN_DIFFERENCE;
+}
+
+static void put_part(plim_report_out *out, const text_style *s, const plim_report_row *row)
+{
+    put_line(out, s,
+             &(text_line){.indent = 2,
+                          .name = row->kind,
+                          .known = plim_known_name(row->known),
+                          .now = row->now_bytes,
+                          .peak = row->peak_bytes,
+                          .charged = charged_of(row)});
+}
+
+static void put_parts(plim_report_out *out, const text_style *s, const plim_report *r, size_t first)
+{
+    size_t other_count = 0;
+    int64_t other_bytes = 0;
+    for (size_t i = first; i < r->row_count; i++) {
+        const plim_report_row *row = &r->rows[i];
+        if (strcmp(row->owner, r->rows[first].owner) != 0 || is_silent(row)) {
+            continue;
+        }
+        if (is_listed(r, i)) {
+            put_part(out, s, row);
+        } else {
+            other_count++;
+            other_bytes += row->now_bytes;
+        }
+    }
+    if (other_count) {
+        char name[32];
+        snprintf(name, sizeof(name), "%zu other%s", other_count, other_count > 1 ? "s" : "");
+        put_line(out, s,
+                 &(text_line){.indent = 2,
+                              .name = name,
+                              .known = plim_known_name(PLIM_KNOWN_KERNEL),
+                              .now = other_bytes,
+                              .peak = PLIM_REPORT_NONE,
+                              .charged = PLIM_REPORT_NONE});
+    }
+}
+
 static void put_owner(plim_report_out *out, const text_style *s, const plim_report *r, size_t first)
 {
     const char *owner = r->rows[first].owner;
-    const bool is_rest = r->rows[first].known == PLIM_KNOWN_DIFFERENCE;
-    text_line sum = {.name = owner,
-                     .known = is_rest ? "difference" : "",
-                     .peak = PLIM_REPORT_NONE,
-                     .charged = PLIM_REPORT_NONE};
+    text_line sum = {
+        .name = owner, .known = "", .peak = PLIM_REPORT_NONE, .charged = PLIM_REPORT_NONE};
+    const plim_report_row *only = NULL;
+    size_t part_count = 0;
     for (size_t i = first; i < r->row_count; i++) {
         const plim_report_row *row = &r->rows[i];
         if (strcmp(row->owner, owner) == 0) {
             sum.now += row->now_bytes;
             add_known(&sum.peak, row->peak_bytes);
             add_known(&sum.charged, charged_of(row));
+            only = is_silent(row) ? only : row;
+            part_count += !is_silent(row);
         }
+    }
+    const bool is_alone = part_count == 0 || (part_count == 1 && is_said_by_owner(only));
+    if (is_alone) {
+        sum.known = plim_known_name(r->rows[first].known);
     }
     plim_report_put(out, "%s", paint(s, BOLD));
     put_line(out, s, &sum);
     plim_report_put(out, "%s", paint(s, PLAIN));
-    for (size_t i = first; !is_rest && i < r->row_count; i++) {
-        const plim_report_row *row = &r->rows[i];
-        if (strcmp(row->owner, owner) == 0) {
-            put_line(out, s,
-                     &(text_line){.indent = 2,
-                                  .name = row->kind,
-                                  .known = plim_known_name(row->known),
-                                  .now = row->now_bytes,
-                                  .peak = row->peak_bytes,
-                                  .charged = charged_of(row)});
-        }
+    if (!is_alone) {
+        put_parts(out, s, r, first);
     }
 }
 
@@ -130,24 +201,29 @@ static void put_account(plim_report_out *out, const text_style *s, const plim_re
         return;
     }
     bool over = a->peak_bytes > a->cap_bytes;
-    plim_report_put(out, "load line  %s charged, peak %s%s%s, cap %s; %" PRIu64 " refused%s\n",
+    plim_report_put(out, "load line   %s charged, peak %s%s%s, cap %s; %" PRIu64 " refused%s\n",
                     size(s, a->used_bytes, used, sizeof(used)), paint(s, over ? RED : ""),
                     size(s, a->peak_bytes, peak, sizeof(peak)), paint(s, over ? PLAIN : ""),
                     size(s, a->cap_bytes, cap, sizeof(cap)), a->refusal_count,
                     a->sealed ? "; sealed" : "");
+    if (a->tag_peak_bytes[PLIM_TAG_LOAD_WINDOW]) {
+        plim_report_put(out, "load window %s now, at most %s while engines were loaded\n",
+                        size(s, a->tag_now_bytes[PLIM_TAG_LOAD_WINDOW], used, sizeof(used)),
+                        size(s, a->tag_peak_bytes[PLIM_TAG_LOAD_WINDOW], peak, sizeof(peak)));
+    }
 }
 
 static void put_kernel(plim_report_out *out, const text_style *s, const plim_report *r)
 {
     const plim_process_memory *p = &r->process;
     char a[24], b[24], c[24];
-    plim_report_put(out, "kernel     RSS %s + page tables %s + page cache %s",
+    plim_report_put(out, "kernel      RSS %s + page tables %s + page cache %s\n",
                     size(s, p->rss_bytes, a, sizeof(a)), size(s, p->page_table_bytes, b, sizeof(b)),
                     size(s, r->page_cache_bytes, c, sizeof(c)));
-    plim_report_put(out, "; RSS peak %s\n", size(s, p->rss_peak_bytes, a, sizeof(a)));
+    plim_report_put(out, "            RSS at most %s\n", size(s, p->rss_peak_bytes, a, sizeof(a)));
     if (r->has_cgroup) {
         bool limited = r->cgroup.limit_bytes != PLIM_UNKNOWN_BYTES;
-        plim_report_put(out, "cgroup v%" PRIu32 "  %s now, peak %s, limit %s\n", r->cgroup.version,
+        plim_report_put(out, "cgroup v%" PRIu32 "   %s now, peak %s, limit %s\n", r->cgroup.version,
                         size(s, r->cgroup.usage_bytes, a, sizeof(a)),
                         size(s, r->cgroup.peak_bytes, b, sizeof(b)),
                         limited ? size(s, r->cgroup.limit_bytes, c, sizeof(c)) : "none");

@@ -32,6 +32,19 @@ const char *plim_known_name(plim_known known)
     return (unsigned)known < 3 ? NAMES[known] : "?";
 }
 
+bool plim_report_is_file(const plim_report_row *row)
+{
+    static const char *const parts[] = {PLIM_REPORT_HEAP, PLIM_REPORT_CODE, PLIM_REPORT_STACKS,
+                                        PLIM_REPORT_SHARED, PLIM_REPORT_PAGE_TABLES};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strcmp(row->kind, parts[i]) == 0) {
+            return false;
+        }
+    }
+    return row->known == PLIM_KNOWN_KERNEL && (strcmp(row->owner, PLIM_REPORT_PROCESS) == 0 ||
+                                               strcmp(row->owner, PLIM_REPORT_CACHE) == 0);
+}
+
 void plim_report_name(char *out, size_t room, const char *text)
 {
     size_t used = 0;

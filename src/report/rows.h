@@ -29,6 +29,17 @@ void plim_report_put(plim_report_out *out, const char *format, ...)
 /* A JSON string with its quotes, escaped. */
 void plim_report_put_string(plim_report_out *out, const char *text);
 
+/* Rows of the process itself that are no file's. */
+#define PLIM_REPORT_PROCESS     "process"
+#define PLIM_REPORT_CACHE       "page cache"
+#define PLIM_REPORT_HEAP        "heap"
+#define PLIM_REPORT_CODE        "code and libraries"
+#define PLIM_REPORT_STACKS      "stacks"
+#define PLIM_REPORT_SHARED      "shared memory"
+#define PLIM_REPORT_PAGE_TABLES "page tables"
+/* Does the row stand for one file, mapped or cached? */
+bool plim_report_is_file(const plim_report_row *row);
+
 /* Names of plim_known: "tagged", "kernel", "difference". */
 const char *plim_known_name(plim_known known);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/tools/memreport/memreport.h"
+#include "src/tools/run_table.h"
 
 static const char HELP[] =
     "usage: memreport show [options] REPORT.json\n"
@@ -151,13 +152,19 @@ static bool file_sink(void *context, const char *text, size_t text_bytes)
     return fwrite(text, 1, text_bytes, context) == text_bytes;
 }
 
+static run_verdict verdict_of(const request *r, const plim_report *report)
+{
+    uint64_t rss = report->process.rss_peak_bytes;
+    return (run_verdict){.cap = r->fail_over ? r->fail_over : report->account.cap_bytes,
+                         .account_peak = report->account.peak_bytes,
+                         .rss_peak = rss == PLIM_UNKNOWN_BYTES ? 0 : rss,
+                         .si_units = r->si};
+}
+
 int report_verdict(const request *r, const plim_report *report)
 {
-    uint64_t peak = report->process.rss_peak_bytes;
-    uint64_t limit = r->fail_over ? r->fail_over : report->account.cap_bytes;
-    peak = peak == PLIM_UNKNOWN_BYTES ? 0 : peak;
-    peak = report->account.peak_bytes > peak ? report->account.peak_bytes : peak;
-    return limit && peak > limit ? REPORT_OVER : REPORT_OK;
+    run_verdict v = verdict_of(r, report);
+    return v.cap && !run_verdict_is_within(&v) ? REPORT_OVER : REPORT_OK;
 }
 
 int report_print(const request *r, const plim_report *report)
@@ -174,8 +181,13 @@ int report_print(const request *r, const plim_report *report)
     }
     plim_status rc = r->json ? plim_report_json(report, file_sink, stdout, &err)
                              : plim_report_text(report, &o, file_sink, stdout, &err);
-    if (rc == PLIM_OK && r->json) {
+    run_verdict v = verdict_of(r, report);
+    v.color = o.color;
+    if (rc == PLIM_OK && (r->json || v.cap)) {
         putchar('\n');
+    }
+    if (rc == PLIM_OK && !r->json && v.cap) {
+        run_verdict_print(stdout, &v);
     }
     return rc == PLIM_OK ? report_verdict(r, report) : report_refuse("output", &err);
 }

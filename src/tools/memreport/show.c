@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/tools/memreport/memreport.h"
+#include "src/tools/run_table.h"
 
 #define REPORT_LIMIT (16u << 20)
 
@@ -21,55 +22,61 @@ static char *read_whole(const char *path, size_t *bytes)
     return text;
 }
 
-static const char *size(const request *r, json_t *n)
+static uint64_t bytes_of(json_t *object, const char *key)
 {
-    static char text[8][24];
-    static unsigned turn;
-    char *to = text[turn++ % 8];
-    return json_is_integer(n) ? plim_bytes_format((uint64_t)json_integer_value(n), r->si, to, 24)
-                              : "n/a";
+    json_t *n = json_object_get(object, key);
+    return json_is_integer(n) ? (uint64_t)json_integer_value(n) : PLIM_UNKNOWN_BYTES;
 }
 
-static void print_line(const request *r, const char *name, json_t *frames, json_t *parts,
-                       json_t *peak)
+static void print_line(const request *r, const char *name, json_t *e, json_t *parts, json_t *held,
+                       uint64_t peak)
 {
-    printf("%-10s %8" JSON_INTEGER_FORMAT " %12s %12s %12s %12s\n", name,
-           json_integer_value(frames), size(r, json_object_get(parts, "video")),
-           size(r, json_object_get(parts, "state_action")),
-           size(r, json_object_get(parts, "other")), size(r, peak));
+    uint64_t frames = bytes_of(e, "frames"), sum = 0;
+    for (void *at = json_object_iter(held); at; at = json_object_iter_next(held, at)) {
+        sum += (uint64_t)json_integer_value(json_object_iter_value(at));
+    }
+    run_table_line(stdout,
+                   &(run_episode){.name = name,
+                                  .frames = frames == PLIM_UNKNOWN_BYTES ? 0 : frames,
+                                  .video = bytes_of(parts, "video"),
+                                  .state_action = bytes_of(parts, "state_action"),
+                                  .other = bytes_of(parts, "other"),
+                                  .held = held ? sum : bytes_of(e, "held"),
+                                  .peak = peak,
+                                  .is_partial = json_is_false(json_object_get(e, "complete"))},
+                   r->si);
 }
 
 /* Returns how many episodes were cut short. */
 static size_t print_run(const request *r, json_t *run)
 {
     json_t *episodes = json_object_get(run, "episodes");
-    size_t cut = 0;
+    size_t cut = 0, count = json_array_size(episodes);
     const char *name = json_string_value(json_object_get(run, "name"));
-    printf("run %s: account peak %s, predicted %s, cap %s: %s\n", name ? name : "?",
-           size(r, json_object_get(json_object_get(run, "measured"), "account_peak")),
-           size(r, json_object_get(json_object_get(run, "predicted"), "peak")),
-           size(r, json_object_get(run, "cap")),
-           json_is_true(json_object_get(run, "within")) ? "within" : "OVER");
-    if (json_array_size(episodes)) {
-        printf("\n%-10s %8s %12s %12s %12s %12s\n", "episode", "frames", "video", "state/act.",
-               "other", "peak");
+    char a[24], b[24];
+    printf(
+        "run %s: predicted peak %s, measured %s\n\n", name ? name : "?",
+        plim_bytes_format(bytes_of(json_object_get(run, "predicted"), "peak"), r->si, a, sizeof(a)),
+        plim_bytes_format(bytes_of(json_object_get(run, "measured"), "account_peak"), r->si, b,
+                          sizeof(b)));
+    if (count) {
+        run_table_head(stdout);
     }
-    for (size_t i = 0; i < json_array_size(episodes); i++) {
+    for (size_t i = 0; i < count; i++) {
         json_t *e = json_array_get(episodes, i);
         char index[24];
         snprintf(index, sizeof(index), "%" JSON_INTEGER_FORMAT,
                  json_integer_value(json_object_get(e, "index")));
-        print_line(r, index, json_object_get(e, "frames"), json_object_get(e, "whole"),
-                   json_object_get(json_object_get(e, "account"), "peak"));
+        print_line(r, index, e, json_object_get(e, "whole"), json_object_get(e, "held"),
+                   bytes_of(json_object_get(e, "account"), "peak"));
         cut += !json_is_true(json_object_get(e, "complete"));
     }
-    if (json_array_size(episodes)) {
+    if (count) {
         json_t *mean = json_object_get(run, "mean"), *most = json_object_get(run, "maximum");
-        print_line(r, "mean", json_object_get(mean, "frames"), mean, json_object_get(mean, "peak"));
-        print_line(r, "maximum", json_object_get(most, "frames"), most,
-                   json_object_get(most, "peak"));
+        print_line(r, "mean", mean, mean, NULL, bytes_of(mean, "peak"));
+        print_line(r, "maximum", most, most, NULL, bytes_of(most, "peak"));
+        putchar('\n');
     }
-    printf("\n");
     return cut;
 }
 
@@ -95,8 +102,8 @@ int show(const request *r)
         json_t *root = json_loadb(text, bytes, 0, NULL);
         json_t *run = json_object_get(root, "run");
         cut = run ? print_run(r, run) : 0;
-        json_decref(root);
         code = report_print(r, &report);
+        json_decref(root);
     }
     free(text);
     return code == REPORT_OK && cut ? REPORT_INCOMPLETE : code;

@@ -119,11 +119,13 @@ static tool_exit run(const char *path, run_options *o, bool json, const char *re
         predict_print(&p, stderr);
         return tool_refuse("run", &err);
     }
-    for (size_t i = 0; i < p.warning_count; i++) {
+    for (size_t i = 0; i < p.warning_count && o->verbose; i++) {
         fprintf(stderr, "plimsoll: warning: %s\n", p.warnings[i]);
     }
     if (!json) {
-        printf("plan: peak %s of %s\n", tool_size(p.peak_bytes), tool_size(p.cap_bytes));
+        printf("plan: peak %s of %s", tool_size(p.peak_bytes), tool_size(p.cap_bytes));
+        printf(p.warning_count ? "; warnings: %zu ('plimsoll plan' says which)\n" : "\n",
+               p.warning_count);
     }
     d = (deployment){.m = &m, .p = &p, .o = o, .report = &report};
     return execute(&d, &host, json, report_path);

@@ -8,22 +8,22 @@
 
 static void print_steps(const prediction *p, FILE *to)
 {
-    fprintf(to, "%-24s %10s %10s %10s %10s %10s\n", "step", "resident", "extra", "before", "during",
+    fprintf(to, "%-19s %10s %10s %10s %10s %10s\n", "step", "resident", "extra", "before", "during",
             "after");
-    fprintf(to, "%-24s %10s %10s %10s %10s %10s\n", "   reserve and tables",
+    fprintf(to, "%-19s %10s %10s %10s %10s %10s\n", "   reserve, tables",
             tool_size(p->plan.base_bytes), "-", tool_size(0), tool_size(p->plan.base_bytes),
             tool_size(p->plan.base_bytes));
     for (size_t s = 0; s < p->item_count; s++) {
         const plim_load_step *step = &p->steps[s];
         const plim_load_item *item = &p->items[step->item];
         bool is_peak = p->peak_is_load && s == p->plan.peak_step;
-        fprintf(to, "%2zu %-21.21s %10s %10s %10s %10s %10s%s\n", s + 1, item->name,
+        fprintf(to, "%2zu %-16.16s %10s %10s %10s %10s %10s%s\n", s + 1, item->name,
                 tool_size(item->resident_bytes), tool_size(item->extra_bytes),
                 tool_size(step->before_bytes), tool_size(step->during_bytes),
                 tool_size(step->after_bytes), is_peak ? " peak" : "");
     }
     if (p->frame_bytes + p->decoder_bytes) {
-        fprintf(to, "%2zu %-21s %10s %10s %10s %10s %10s%s\n", p->item_count + 1, "episode",
+        fprintf(to, "%2zu %-16s %10s %10s %10s %10s %10s%s\n", p->item_count + 1, "episode",
                 tool_size(p->frame_bytes + p->decoder_bytes), "-",
                 tool_size(p->plan.resident_bytes), tool_size(p->run_bytes), tool_size(p->run_bytes),
                 p->peak_is_load ? "" : " peak");

@@ -9,6 +9,7 @@
 
 #include "src/tools/plimsoll/deploy.h"
 #include "src/tools/plimsoll/tool.h"
+#include "src/tools/run_table.h"
 
 typedef struct episode_sum {
     uint64_t frames, video, state_action, other, window, peak;
@@ -47,11 +48,18 @@ static void sum_up(const deployment *d, episode_sum *mean, episode_sum *most)
     }
 }
 
-static void print_sum(FILE *to, const char *name, const episode_sum *e, const char *note)
+static void print_sum(FILE *to, const char *name, const episode_sum *e, bool is_partial)
 {
-    fprintf(to, "%-9s %7" PRIu64 " %11s %11s %11s %11s %11s%s\n", name, e->frames,
-            tool_size(e->video), tool_size(e->state_action), tool_size(e->other),
-            tool_size(e->window), tool_size(e->peak), note);
+    run_table_line(to,
+                   &(run_episode){.name = name,
+                                  .frames = e->frames,
+                                  .video = e->video,
+                                  .state_action = e->state_action,
+                                  .other = e->other,
+                                  .held = e->window,
+                                  .peak = e->peak,
+                                  .is_partial = is_partial},
+                   false);
 }
 
 static void print_episodes(const deployment *d, FILE *to)
@@ -60,40 +68,37 @@ static void print_episodes(const deployment *d, FILE *to)
     if (d->episode_count == 0) {
         return;
     }
-    fprintf(to, "\n%-9s %7s %35s %11s %11s\n", "episode", "frames", "--- if all were decoded ----",
-            "held", "account");
-    fprintf(to, "%-9s %7s %11s %11s %11s %11s %11s\n", "", "", "video", "state/act.", "other",
-            "at most", "peak");
+    fputc('\n', to);
+    run_table_head(to);
     for (size_t i = 0; i < d->episode_count; i++) {
         const episode_result *r = &d->episodes[i];
         episode_sum e = of_episode(r);
         char name[16];
         snprintf(name, sizeof(name), "%" PRIu32, r->index);
-        print_sum(to, name, &e, r->is_complete ? "" : " incomplete");
+        print_sum(to, name, &e, !r->is_complete);
     }
     sum_up(d, &mean, &most);
-    print_sum(to, "mean", &mean, "");
-    print_sum(to, "maximum", &most, "");
+    print_sum(to, "mean", &mean, false);
+    print_sum(to, "maximum", &most, false);
     int64_t growth = (int64_t)d->episodes[d->episode_count - 1].after_bytes -
                      (int64_t)d->episodes[0].before_bytes;
-    fprintf(to, "account after the last episode: %s%s than before the first\n",
-            tool_size((uint64_t)(growth < 0 ? -growth : growth)), growth < 0 ? " less" : " more");
+    fprintf(to, "account after the last episode: %s %s than before the first\n",
+            tool_size((uint64_t)(growth < 0 ? -growth : growth)), growth < 0 ? "less" : "more");
 }
 
 static void print_engines(const deployment *d, FILE *to)
 {
-    fprintf(to, "\n%-20s %-12s %7s %10s %10s %10s  %s\n", "engine", "backend", "runs", "mean run",
+    fprintf(to, "\n%-16s %-11s %6s %10s %8s %10s  %s\n", "engine", "backend", "runs", "mean run",
             "load", "payload", "read path");
     for (size_t i = 0; i < d->m->engine_count; i++) {
-        static const char *const PATHS[] = {"auto", "io_uring, direct", "pread, direct",
-                                            "buffered"};
+        static const char *const PATHS[] = {"auto", "uring direct", "pread direct", "buffered"};
         plim_engine_stats s;
         plim_engine_read(d->engines[i].engine, &s);
         char mean[24], load[24];
         snprintf(mean, sizeof(mean), "%.2f ms",
                  s.run_count ? (double)s.run_ns_total / (double)s.run_count / 1e6 : 0.0);
         snprintf(load, sizeof(load), "%.0f ms", (double)s.load.elapsed_ns / 1e6);
-        fprintf(to, "%-20.20s %-12.12s %7" PRIu64 " %10s %10s %10s  %s\n", s.name, s.backend,
+        fprintf(to, "%-16.16s %-11.11s %6" PRIu64 " %10s %8s %10s  %s\n", s.name, s.backend,
                 d->engines[i].run_count, mean, load, tool_size(s.payload_bytes),
                 PATHS[s.load.path <= 3 ? s.load.path : 0]);
     }
@@ -142,8 +147,8 @@ static void print_framework(const deployment *d, FILE *to)
     }
     if (own > d->m->framework_bytes) {
         fprintf(to,
-                "note: outside the engines the process holds %s (heap, code, libraries); "
-                "framework.resident\n      declares %s of it\n",
+                "note: outside the engines the process holds %s (heap, code, libraries);\n"
+                "      the manifest's framework.resident declares %s of it\n",
                 tool_size(own), tool_size(d->m->framework_bytes));
     }
 }
@@ -154,23 +159,17 @@ static uint64_t rss_peak(const deployment *d)
     return peak == PLIM_UNKNOWN_BYTES ? 0 : peak;
 }
 
-bool run_within_cap(const deployment *d)
+static run_verdict verdict_of(const deployment *d)
 {
     const plim_account *a = &d->report->account;
-    return a->peak_bytes <= a->cap_bytes && rss_peak(d) <= a->cap_bytes;
+    return (run_verdict){
+        .cap = a->cap_bytes, .account_peak = a->peak_bytes, .rss_peak = rss_peak(d)};
 }
 
-static void print_verdict(const deployment *d, FILE *to)
+bool run_within_cap(const deployment *d)
 {
-    const plim_account *a = &d->report->account;
-    uint64_t peak = larger(a->peak_bytes, rss_peak(d));
-    bool ok = run_within_cap(d);
-    const char *on = tool_color(to) ? (ok ? "\033[1;32m" : "\033[1;31m") : "";
-    const char *off = tool_color(to) ? "\033[0m" : "";
-    fprintf(to, "\n%s%s: cap %s, account peak %s, RSS peak %s, %s %s%s\n", on,
-            ok ? "within the load line" : "over the load line", tool_size(a->cap_bytes),
-            tool_size(a->peak_bytes), tool_size(rss_peak(d)), ok ? "headroom" : "over by",
-            tool_size(ok ? a->cap_bytes - peak : peak - a->cap_bytes), off);
+    run_verdict v = verdict_of(d);
+    return run_verdict_is_within(&v);
 }
 
 void run_print(const deployment *d, FILE *to)
@@ -186,7 +185,10 @@ void run_print(const deployment *d, FILE *to)
     }
     print_comparison(d, to);
     print_framework(d, to);
-    print_verdict(d, to);
+    run_verdict v = verdict_of(d);
+    v.color = tool_color(to);
+    fputc('\n', to);
+    run_verdict_print(to, &v);
 }
 
 /* ---- JSON: the report, with one key more ---- */
