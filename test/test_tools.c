@@ -446,9 +446,47 @@ static void memreport_refuses_what_is_no_report(void **state)
     assert_int_equal(run("memreport", "host --json"), 0);
 }
 
+static void a_file_that_was_cut_short_is_damaged(void **state)
+{
+    char path[600];
+    (void)state;
+    write_file("cut.bin", "payload payload payload");
+    assert_int_equal(run("plimsoll", "pack --model cut --backend null "
+                                     "--section weights:weights:cut.bin -o cut.engine"),
+                     0);
+    snprintf(path, sizeof(path), "%s/cut.engine", folder);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 1), 0);
+    assert_int_equal(run("plimsoll", "verify cut.engine"), 1);
+    assert_says(errors, "cut short");
+}
+
+static void a_missing_manifest_is_named_without_a_line(void **state)
+{
+    (void)state;
+    assert_int_equal(run("plimsoll", "plan nowhere.yaml"), 2);
+    assert_says(errors, "nowhere.yaml: No such file");
+}
+
+static void import_leaves_no_folder_that_it_did_not_need(void **state)
+{
+    char path[600];
+    (void)state;
+    write_file("no.onnx", "text");
+    assert_int_equal(run("plimsoll", "import no.onnx -o one/two"), 5);
+    assert_says(errors, "-o one/two");
+    assert_true(run("plimsoll", "import no.onnx -o one") >= 4);
+    snprintf(path, sizeof(path), "%s/one", folder);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_was_cut_short_is_damaged),
+        cmocka_unit_test(a_missing_manifest_is_named_without_a_line),
+        cmocka_unit_test(import_leaves_no_folder_that_it_did_not_need),
         cmocka_unit_test(help_and_version_work_everywhere),
         cmocka_unit_test(wrong_words_are_usage_errors_that_help),
         cmocka_unit_test(plan_orders_the_trio_and_gives_its_verdict),

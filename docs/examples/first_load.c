@@ -4,6 +4,9 @@
  *   cc first_load.c $(pkg-config --cflags --libs plimsoll) -o first_load
  *   ./first_load ARTIFACT [CAP_MIB]
  *
+ * Installed outside of the system's folders, PKG_CONFIG_PATH and LD_LIBRARY_PATH name its lib. The
+ * backend's library is found by PLIMSOLL_ONNXRUNTIME=.../libonnxruntime.so.
+ *
  * Every input is zeros in the smallest shape of the artifact's first profile. */
 #include <inttypes.h>
 #include <stdio.h>

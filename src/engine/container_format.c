@@ -157,16 +157,24 @@ plim_status plim_container_head_decode(const uint8_t *bytes, uint64_t file_bytes
         const char *field;
         unsigned at;
         uint64_t wanted;
-    } fixed[] = {{"chunk_count", 24, h.chunk_count},       {"card_offset", 32, h.card_offset},
-                 {"section_offset", 48, h.section_offset}, {"chunk_offset", 56, h.chunk_offset},
-                 {"body_offset", 64, h.body_offset},       {"file_bytes", 80, file_bytes}};
+    } fixed[] = {{"chunk_count", 24, h.chunk_count},
+                 {"card_offset", 32, h.card_offset},
+                 {"section_offset", 48, h.section_offset},
+                 {"chunk_offset", 56, h.chunk_offset},
+                 {"body_offset", 64, h.body_offset}};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         uint64_t found = get(bytes + fixed[i].at, 8);
         if (found != fixed[i].wanted) {
-            return plim_container_refuse(fixed[i].at == 80 ? PLIM_E_RANGE : PLIM_E_FORMAT,
-                                         "container header", fixed[i].field, fixed[i].wanted, found,
-                                         err);
+            return plim_container_refuse(PLIM_E_FORMAT, "container header", fixed[i].field,
+                                         fixed[i].wanted, found, err);
         }
+    }
+    if (h.file_bytes != file_bytes) {
+        return plim_container_refuse(PLIM_E_RANGE,
+                                     file_bytes < h.file_bytes
+                                         ? "the file is cut short: copy or build it again"
+                                         : "the file is longer than the container in it",
+                                     "file_bytes", h.file_bytes, file_bytes, err);
     }
     if (h.body_offset > file_bytes || h.chunk_count > file_bytes - h.body_offset) {
         return plim_container_refuse(PLIM_E_RANGE, "container is shorter than its tables",

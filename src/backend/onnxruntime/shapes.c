@@ -73,6 +73,24 @@ static plim_status apply(plim_card_tensor *tensor, const char *text, const char 
     return *text == 0 ? PLIM_OK : bad_text(whole, err);
 }
 
+/* The option that is missing, with a ? for each open dimension: "--shape state:2x?x128". */
+static plim_status ask_for(const plim_card_tensor *tensor, uint32_t dim, plim_error *err)
+{
+    const plim_card_range *range = &tensor->profiles[0];
+    char field[96], wanted[256];
+    int n = snprintf(wanted, sizeof(wanted), "--shape %.40s", tensor->name);
+    for (uint32_t d = 0; d < tensor->rank && n < 80; d++) {
+        char size[24] = "?";
+        if (range->opt[d] >= 0 && d != 0) {
+            snprintf(size, sizeof(size), "%" PRId64, range->opt[d]);
+        }
+        n += snprintf(wanted + n, sizeof(wanted) - (size_t)n, "%c%s", d == 0 ? ':' : 'x', size);
+    }
+    snprintf(field, sizeof(field), "%.63s dim %" PRIu32, tensor->name, dim);
+    return plim_error_set(err, PLIM_E_SHAPE, "give the open dimensions (?) as N or MIN..MAX", field,
+                          wanted, "dynamic");
+}
+
 static plim_status fill_default(plim_card_tensor *tensor, plim_error *err)
 {
     plim_card_range *range = &tensor->profiles[0];
@@ -87,13 +105,24 @@ static plim_status fill_default(plim_card_tensor *tensor, plim_error *err)
             range->opt[d] = 320;
             range->max[d] = 640;
         } else {
-            char field[96];
-            snprintf(field, sizeof(field), "%.63s dim %" PRIu32, tensor->name, d);
-            return plim_error_set(err, PLIM_E_SHAPE, "give a range for this dimension", field,
-                                  "--shape name:1x576 or name:1x16..512", "dynamic");
+            return ask_for(tensor, d, err);
         }
     }
     return PLIM_OK;
+}
+
+static plim_status no_such_input(const plim_card *card, const char *text, plim_error *err)
+{
+    char inputs[96] = "";
+    size_t n = 0;
+    for (uint32_t t = 0; t < card->tensor_count && n < sizeof(inputs); t++) {
+        if (card->tensors[t].is_input) {
+            n += (size_t)snprintf(inputs + n, sizeof(inputs) - n, "%s%s", n ? ", " : "",
+                                  card->tensors[t].name);
+        }
+    }
+    return plim_error_set(err, PLIM_E_NOT_FOUND, "the model has no such input", "shape", inputs,
+                          text);
 }
 
 plim_status plim_ort_shapes(plim_card *card, const plim_import_opts *opts, plim_error *err)
@@ -114,7 +143,7 @@ plim_status plim_ort_shapes(plim_card *card, const plim_import_opts *opts, plim_
             return bad_text(text, err);
         }
         if (!is_known) {
-            return plim_error_set(err, PLIM_E_NOT_FOUND, "no such input", text, NULL, NULL);
+            return no_such_input(card, text, err);
         }
     }
     for (uint32_t t = 0; t < card->tensor_count; t++) {

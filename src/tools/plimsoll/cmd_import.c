@@ -4,8 +4,11 @@
  * Runs offline, never on the path of a run: the backend optimises the graph, lays its weights
  * out so that they are used in place, and measures what a run needs for the card.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "src/tools/plimsoll/tool.h"
 
@@ -18,12 +21,32 @@ static const command COMMAND = {
 
 #define IMPORT_CAP_SHARE 0.5 /* of this machine: an import is not the run that must fit */
 
+/* What the caller must say differently is a wrong command line, not a verdict. */
+static tool_exit refuse(const char *model, const plim_error *err)
+{
+    tool_exit code = tool_refuse(model, err);
+    bool is_shape = err->status == PLIM_E_SHAPE || strcmp(err->field, "shape") == 0;
+    return is_shape ? TOOL_USAGE : code;
+}
+
+/* The folder for the artifact, made when it is not there. */
+static bool ready_folder(const char *out, bool *made)
+{
+    *made = mkdir(out, 0777) == 0;
+    if ((!*made && errno != EEXIST) || access(out, W_OK | X_OK) != 0) {
+        fprintf(stderr, "plimsoll: import: -o %s: no artifact can be written there: %s\n", out,
+                strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 tool_exit cmd_import(int argc, char **argv)
 {
     option_list operands = {.count = 0}, shapes = {.count = 0};
     const char *out = ".", *name = NULL, *backend = "onnxruntime", *library = NULL, *format = NULL;
     uint64_t threads = 0;
-    bool lz4 = false, for_this_cpu = false, no_optimize = false, json = false;
+    bool made, lz4 = false, for_this_cpu = false, no_optimize = false, json = false;
     char path[4096];
     plim_error err = {.status = PLIM_OK};
     plim_runtime *runtime = NULL;
@@ -61,6 +84,9 @@ tool_exit cmd_import(int argc, char **argv)
     o.shape_count = shapes.count;
     plim_runtime_opts ro = plim_runtime_opts_default();
     ro.budget.fraction = IMPORT_CAP_SHARE;
+    if (!ready_folder(out, &made)) {
+        return TOOL_INTERNAL;
+    }
     progress p;
     progress_begin(&p, "importing");
     progress_steps(&p, 0, 1);
@@ -72,7 +98,10 @@ tool_exit cmd_import(int argc, char **argv)
     plim_runtime_close(runtime);
     progress_end(&p);
     if (rc != PLIM_OK) {
-        return tool_refuse(operands.at[0], &err);
+        if (made) {
+            (void)rmdir(out);
+        }
+        return refuse(operands.at[0], &err);
     }
     if (json) {
         printf("{\"schema\":\"plimsoll-import/1\",\"path\":");

@@ -152,6 +152,7 @@ tool_exit cmd_verify(int argc, char **argv)
     }
     if (rc != PLIM_OK) {
         code = tool_refuse(path, &err);
+        code = err.status == PLIM_E_RANGE ? TOOL_NO : code; /* cut short is damaged */
     } else if (json) {
         print_json(path, &v, &stats);
     } else {

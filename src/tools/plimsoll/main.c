@@ -33,6 +33,7 @@ static void print_help(FILE *to)
 int main(int argc, char **argv)
 {
     const char *words[COMMAND_COUNT + 1] = {0};
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* in one log, a refusal stands after what led to it */
     if (argc < 2) {
         print_help(stderr);
         return TOOL_USAGE;

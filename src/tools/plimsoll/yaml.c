@@ -23,8 +23,12 @@ void complain(complaints *to, const char *file, uint32_t line, const char *key, 
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     to->count++;
-    int n = snprintf(to->text + to->used, sizeof(to->text) - to->used, "%s:%u: %s%s%s\n", file,
-                     (unsigned)line, key, key[0] ? ": " : "", message);
+    char at[16] = ""; /* line 0: the file as a whole */
+    if (line > 0) {
+        snprintf(at, sizeof(at), ":%u", (unsigned)line);
+    }
+    int n = snprintf(to->text + to->used, sizeof(to->text) - to->used, "%s%s: %s%s%s\n", file, at,
+                     key, key[0] ? ": " : "", message);
     if (n > 0 && (size_t)n < sizeof(to->text) - to->used) {
         to->used += (size_t)n;
     } else {
