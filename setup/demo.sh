@@ -60,7 +60,7 @@ for model in $models; do
 done
 
 step "plan: nothing is read yet"
-"$plimsoll" plan "$manifest"
+"$plimsoll" plan "$manifest" --episode "$episodes"
 
 step "run: $episodes"
 "$plimsoll" run "$manifest" --episode "$episodes" --report "$demo/report.json"
