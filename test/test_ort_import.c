@@ -2,9 +2,11 @@
 /* test_ort_import.c - from a model file to a container to a run, through public calls. */
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bench/onnx_write.h"
 #include "plimsoll/plimsoll.h"
+#include "src/backend/onnxruntime/import.h"
 #include "test/support/cm.h"
 
 static const char *library(void)
@@ -242,6 +244,36 @@ static void external_data_goes_straight_into_the_pack(void **state)
     assert_no_litter();
 }
 
+static void the_source_digest_covers_external_data(void **state)
+{
+    (void)state;
+    plim_error err;
+    char model[1024], data[1100];
+    uint8_t first[PLIM_DIGEST_BYTES], same[PLIM_DIGEST_BYTES], other[PLIM_DIGEST_BYTES];
+    snprintf(model, sizeof(model), "%s/digest.onnx", cm_tmp());
+    assert_true(onnx_write_mlp(model, 2, 64, 1));
+    assert_ok(plim_import_digest(model, first, &err));
+    assert_ok(plim_import_digest(model, same, &err));
+    assert_memory_equal(first, same, sizeof(first));
+
+    snprintf(data, sizeof(data), "%s.data", model);
+    FILE *f = fopen(data, "r+b"); /* one bit of one weight; the .onnx stays as it is */
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 1000, SEEK_SET), 0);
+    int c = fgetc(f);
+    assert_int_equal(fseek(f, 1000, SEEK_SET), 0);
+    fputc(c ^ 1, f);
+    fclose(f);
+    assert_ok(plim_import_digest(model, other, &err));
+    assert_memory_not_equal(first, other, sizeof(first));
+
+    assert_int_equal(truncate(data, 1000), 0);
+    assert_status(plim_import_digest(model, other, &err), PLIM_E_FORMAT);
+    assert_int_equal(unlink(data), 0);
+    assert_status(plim_import_digest(model, other, &err), PLIM_E_NOT_FOUND);
+    assert_non_null(strstr(err.detail, data));
+}
+
 static void models_that_name_files_elsewhere_are_refused(void **state)
 {
     (void)state;
@@ -342,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_real_model_becomes_a_container_that_runs),
         cmocka_unit_test(an_ort_artifact_runs_and_says_what_it_is),
         cmocka_unit_test(external_data_goes_straight_into_the_pack),
+        cmocka_unit_test(the_source_digest_covers_external_data),
         cmocka_unit_test(models_that_name_files_elsewhere_are_refused),
         cmocka_unit_test(open_dimensions_must_be_given),
         cmocka_unit_test(ranges_reach_the_card_with_the_outputs_they_give),

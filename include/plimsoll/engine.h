@@ -83,7 +83,7 @@ typedef struct plim_card { /* plain; 103968 bytes: place it in a region or stati
     uint64_t load_extra_bytes;     /* beyond resident while loading, for the load plan */
     uint64_t activation_bytes;     /* peak of one run at the largest profile; 0 unknown */
     uint64_t session_bytes;        /* backend objects outside weights; 0 unknown */
-    uint8_t source_sha256[PLIM_DIGEST_BYTES];      /* of the model it was made from */
+    uint8_t source_sha256[PLIM_DIGEST_BYTES];      /* of the model, external data too */
     bool has_source_sha256;
     uint8_t calibration_sha256[PLIM_DIGEST_BYTES]; /* INT8 calibration cache */
     bool has_calibration_sha256;

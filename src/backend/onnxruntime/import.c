@@ -35,17 +35,6 @@ static plim_status os_failed(const char *what, const char *path, plim_error *err
     return PLIM_E_IO;
 }
 
-/* printf into a path; E_RANGE when it is too long. */
-static plim_status join(char *out, size_t out_bytes, const char *folder, const char *name,
-                        size_t name_bytes, plim_error *err)
-{
-    int n = snprintf(out, out_bytes, "%s/%.*s", folder, (int)name_bytes, name);
-    if (n < 0 || (size_t)n >= out_bytes) {
-        return plim_error_set(err, PLIM_E_RANGE, "path is too long", name, NULL, NULL);
-    }
-    return PLIM_OK;
-}
-
 /* ---- 1: optimise ---- */
 
 static plim_status save_options(const plim_ort *ort, ort_session_options *options, const char *path,
@@ -89,28 +78,6 @@ static plim_status optimise(const plim_ort *ort, const char *model_path, const c
 
 /* ---- 2: split ---- */
 
-/* The folder of @path: "." when it has none. */
-static void folder_of(const char *path, char *out, size_t out_bytes)
-{
-    const char *slash = strrchr(path, '/');
-    snprintf(out, out_bytes, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-}
-
-/* A model must not name files outside its own folder. */
-static plim_status data_path(const char *model_path, plim_wire_span location, char *out,
-                             size_t out_bytes, plim_error *err)
-{
-    char folder[512];
-    const char *name = (const char *)location.data;
-    if (location.size == 0 || name[0] == '/' || memchr(name, 0, location.size) ||
-        (location.size >= 2 && memmem(name, location.size, "..", 2))) {
-        return PLIM_FAIL(err, PLIM_E_FORMAT,
-                         .what = "external data outside the folder of the model");
-    }
-    folder_of(model_path, folder, sizeof(folder));
-    return join(out, out_bytes, folder, name, location.size, err);
-}
-
 static plim_status copy_range(int from, uint64_t at, uint64_t size, int to, uint64_t to_at,
                               const char *path, plim_error *err)
 {
@@ -136,14 +103,14 @@ static plim_status copy_range(int from, uint64_t at, uint64_t size, int to, uint
 static plim_status write_move(const plim_onnx_move *move, const char *model_path, int to,
                               const char *to_path, plim_error *err)
 {
-    char path[600];
+    char path[PLIM_IMPORT_PATH_BYTES];
     if (move->raw.size) {
         ssize_t n = pwrite(to, move->raw.data, move->raw.size, (off_t)move->to_bytes);
         return n >= 0 && (size_t)n == move->raw.size
                    ? PLIM_OK
                    : os_failed("copy of a constant", to_path, err);
     }
-    PLIM_TRY(data_path(model_path, move->location, path, sizeof(path), err));
+    PLIM_TRY(plim_import_data_path(model_path, move->location, path, sizeof(path), err));
     int from = open(path, O_RDONLY | O_CLOEXEC);
     if (from < 0) {
         return os_failed("external data", path, err);
@@ -158,13 +125,13 @@ static plim_status write_move(const plim_onnx_move *move, const char *model_path
 static size_t piece(const plim_onnx_move *move, const char *model_path, uint64_t at, char *out,
                     size_t limit)
 {
-    char path[600];
+    char path[PLIM_IMPORT_PATH_BYTES];
     size_t want = move->size_bytes - at < limit ? (size_t)(move->size_bytes - at) : limit;
     if (move->raw.size) {
         memcpy(out, move->raw.data + at, want);
         return want;
     }
-    if (data_path(model_path, move->location, path, sizeof(path), NULL) != PLIM_OK) {
+    if (plim_import_data_path(model_path, move->location, path, sizeof(path), NULL) != PLIM_OK) {
         return 0;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -266,12 +233,12 @@ static plim_status keep_or_copy(const plim_onnx_split *split, const char *model_
         return PLIM_OK;
     }
     if (may_keep && split->is_one_file) {
-        PLIM_TRY(data_path(model_path, split->moves[0].location, out->weights_path,
-                           sizeof(out->weights_path), err));
+        PLIM_TRY(plim_import_data_path(model_path, split->moves[0].location, out->weights_path,
+                                       sizeof(out->weights_path), err));
         out->weights_are_kept = true;
     } else {
-        PLIM_TRY(
-            join(out->weights_path, sizeof(out->weights_path), out->folder, "weights", 7, err));
+        PLIM_TRY(plim_import_join(out->weights_path, sizeof(out->weights_path), out->folder,
+                                  "weights", 7, err));
         PLIM_TRY(write_weights(split, model_path, out->weights_path, err));
     }
     if (stat(out->weights_path, &st) != 0) {
@@ -367,7 +334,7 @@ static void fill_card(plim_card *card, const char *model_path, const plim_import
 static plim_status make_folder(const char *out_dir, plim_ort_parts *out, plim_error *err)
 {
     char folder[sizeof(out->folder)];
-    PLIM_TRY(join(folder, sizeof(folder), out_dir, ".plimsoll-import-XXXXXX", 64, err));
+    PLIM_TRY(plim_import_join(folder, sizeof(folder), out_dir, ".plimsoll-import-XXXXXX", 64, err));
     if (!mkdtemp(folder)) {
         return os_failed("temporary folder", folder, err);
     }
@@ -394,16 +361,17 @@ plim_status plim_ort_parts_make(const char *model_path, const char *out_dir,
 {
     const plim_ort *ort = NULL;
     bool is_ort_format;
-    char saved[600];
+    char saved[PLIM_IMPORT_PATH_BYTES];
     struct stat st;
     memset(out, 0, sizeof(*out));
     PLIM_TRY(check_opts(opts, &is_ort_format, err));
-    PLIM_TRY(plim_import_sha256(model_path, out->card.source_sha256, err));
+    PLIM_TRY(plim_import_digest(model_path, out->card.source_sha256, err));
     out->card.has_source_sha256 = true;
     PLIM_TRY(plim_ort_library(opts->library, &ort, err));
     PLIM_TRY(make_folder(out_dir, out, err));
-    PLIM_TRY(join(out->graph_path, sizeof(out->graph_path), out->folder, "graph", 5, err));
-    PLIM_TRY(join(saved, sizeof(saved), out->folder, "saved", 5, err));
+    PLIM_TRY(
+        plim_import_join(out->graph_path, sizeof(out->graph_path), out->folder, "graph", 5, err));
+    PLIM_TRY(plim_import_join(saved, sizeof(saved), out->folder, "saved", 5, err));
     unsigned level = opts->for_this_cpu ? 99 : 2;
     if (is_ort_format) {
         PLIM_TRY(optimise(ort, model_path, out->graph_path, true, level, err));
@@ -424,7 +392,7 @@ plim_status plim_ort_parts_make(const char *model_path, const char *out_dir,
 void plim_ort_parts_drop(plim_ort_parts *parts)
 {
     static const char *const names[] = {"graph", "weights", "saved", "constants"};
-    char path[600];
+    char path[PLIM_IMPORT_PATH_BYTES];
     for (size_t i = 0; parts->folder[0] && i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", parts->folder, names[i]);
         (void)unlink(path);
@@ -453,7 +421,7 @@ static plim_status pack(plim_ort_parts *parts, const char *out_dir, const plim_i
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "bytes of the artifact");
     }
     PLIM_TRY(plim_engine_name_format(&parts->card.name, name, sizeof(name), err));
-    PLIM_TRY(join(out_path, out_path_bytes, out_dir, name, strlen(name), err));
+    PLIM_TRY(plim_import_join(out_path, out_path_bytes, out_dir, name, strlen(name), err));
     return plim_engine_pack(out_path, &parts->card, inputs, parts->weights_path[0] ? 2 : 1, &how,
                             &result, err);
 }

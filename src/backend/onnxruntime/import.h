@@ -24,15 +24,26 @@ PLIM_MUST_USE plim_status plim_import_read_into(const char *path, void *to, uint
 /* The file at @path becomes exactly @size bytes of @data. */
 PLIM_MUST_USE plim_status plim_import_write(const char *path, const void *data, size_t size,
                                             plim_error *err);
-PLIM_MUST_USE plim_status plim_import_sha256(const char *path, uint8_t out[PLIM_DIGEST_BYTES],
+/* SHA-256 over the model file and over every constant that it keeps outside.
+ * Errors: E_NOT_FOUND, E_IO, E_FORMAT, E_RANGE. */
+PLIM_MUST_USE plim_status plim_import_digest(const char *model_path, uint8_t out[PLIM_DIGEST_BYTES],
                                              plim_error *err);
+
+#define PLIM_IMPORT_PATH_BYTES 600
+/* "folder/name". E_RANGE when it is too long. */
+PLIM_MUST_USE plim_status plim_import_join(char *out, size_t out_bytes, const char *folder,
+                                           const char *name, size_t name_bytes, plim_error *err);
+/* A file of external data, beside the model. E_FORMAT when it would lie outside its folder. */
+PLIM_MUST_USE plim_status plim_import_data_path(const char *model_path, plim_wire_span location,
+                                                char *out, size_t out_bytes, plim_error *err);
 
 /* What an artifact is made of, before it is packed. */
 typedef struct plim_ort_parts {
     char folder[512]; /* temporary, beside the artifact; removed by plim_ort_parts_drop */
-    char graph_path[600];
-    char weights_path[600]; /* "": none (format ort, or no constant left the graph) */
-    bool weights_are_kept;  /* weights_path is the model's own data file */
+    char graph_path[PLIM_IMPORT_PATH_BYTES];
+    char weights_path[PLIM_IMPORT_PATH_BYTES]; /* "": none (format ort, or no constant left the
+                                                  graph) */
+    bool weights_are_kept;                     /* weights_path is the model's own data file */
     uint64_t graph_bytes, weights_bytes;
     plim_card card;
 } plim_ort_parts;

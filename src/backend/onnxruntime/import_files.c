@@ -2,7 +2,7 @@
 /* import_files.c - pages and whole files for an import; nothing here knows of models. */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,37 +119,32 @@ plim_status plim_import_write(const char *path, const void *data, size_t size, p
     return s;
 }
 
-static plim_status digest_file(int fd, EVP_MD_CTX *context, const char *path, plim_error *err)
+/* ---- paths ---- */
+
+plim_status plim_import_join(char *out, size_t out_bytes, const char *folder, const char *name,
+                             size_t name_bytes, plim_error *err)
 {
-    unsigned char buffer[16384];
-    for (;;) {
-        ssize_t n = read(fd, buffer, sizeof(buffer));
-        if (n == 0) {
-            return PLIM_OK;
-        }
-        if (n < 0 && errno != EINTR) {
-            return no_file(path, err);
-        }
-        if (n > 0 && EVP_DigestUpdate(context, buffer, (size_t)n) != 1) {
-            return PLIM_FAIL(err, PLIM_E_BACKEND, .what = "SHA-256");
-        }
+    int n = snprintf(out, out_bytes, "%s/%.*s", folder, (int)name_bytes, name);
+    if (n < 0 || (size_t)n >= out_bytes) {
+        return plim_error_set(err, PLIM_E_RANGE, "path is too long", name, NULL, NULL);
     }
+    return PLIM_OK;
 }
 
-plim_status plim_import_sha256(const char *path, uint8_t out[PLIM_DIGEST_BYTES], plim_error *err)
+plim_status plim_import_data_path(const char *model_path, plim_wire_span location, char *out,
+                                  size_t out_bytes, plim_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return no_file(path, err);
+    const char *name = (const char *)location.data, *slash = strrchr(model_path, '/');
+    int folder = slash ? (int)(slash - model_path) : 1;
+    if (location.size == 0 || name[0] == '/' || memchr(name, 0, location.size) ||
+        (location.size >= 2 && memmem(name, location.size, "..", 2))) {
+        return PLIM_FAIL(err, PLIM_E_FORMAT,
+                         .what = "external data outside the folder of the model");
     }
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    plim_status s = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1
-                        ? digest_file(fd, context, path, err)
-                        : PLIM_FAIL(err, PLIM_E_BACKEND, .what = "SHA-256");
-    if (s == PLIM_OK && EVP_DigestFinal_ex(context, out, NULL) != 1) {
-        s = PLIM_FAIL(err, PLIM_E_BACKEND, .what = "SHA-256");
+    int n = snprintf(out, out_bytes, "%.*s/%.*s", folder, slash ? model_path : ".",
+                     location.size < out_bytes ? (int)location.size : (int)out_bytes, name);
+    if (n < 0 || (size_t)n >= out_bytes) {
+        return plim_error_set(err, PLIM_E_RANGE, "path is too long", model_path, NULL, NULL);
     }
-    EVP_MD_CTX_free(context);
-    close(fd);
-    return s;
+    return PLIM_OK;
 }
