@@ -17,7 +17,7 @@
 #include "arena/checks.h"
 #include "arena/opts.h"
 
-#define GRANULE_DEFAULT      ((uint64_t)64 << 10)
+#define GRANULE_DEFAULT      ((uint64_t)PLIM_GRANULE_BYTES)
 #define REGION_LIMIT_DEFAULT 128u
 #define REGION_LIMIT_MAX     65536u
 

@@ -24,10 +24,13 @@ extern "C" {
 typedef struct plim_arena plim_arena;
 typedef struct plim_region plim_region;
 
+/* The default unit of commitment, unless the provider's page is larger. */
+#define PLIM_GRANULE_BYTES 65536u
+
 typedef struct plim_arena_opts {
     size_t struct_size;
     uint64_t reserve_bytes; /* address space for all regions; 0: 4 x the budget's cap */
-    size_t granule_bytes;   /* commit unit, a power of two >= the provider's page; 0: 64 KiB */
+    size_t granule_bytes;   /* commit unit, a power of two >= a page; 0: PLIM_GRANULE_BYTES */
     uint32_t region_limit;  /* regions alive at once; 0: 128 */
     plim_provider *home;    /* of our own tables; NULL: the provider when it gives private host
                              * memory, else plim_provider_mmap() */

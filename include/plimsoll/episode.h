@@ -79,9 +79,12 @@ PLIM_API PLIM_MUST_USE plim_status plim_dataset_measure(plim_dataset *self, uint
                                                         plim_episode_size *out,
                                                         plim_error *err);
 
+/* Frames of one camera in memory at most, unless told otherwise. */
+#define PLIM_FRAMES_DEFAULT 600u
+
 typedef struct plim_episode_opts {
     size_t struct_size;
-    uint32_t frames_limit;   /* max_frames_in_mem, per camera; 0: 600 */
+    uint32_t frames_limit;   /* max_frames_in_mem, per camera; 0: PLIM_FRAMES_DEFAULT */
     uint32_t reader_count;   /* how often each frame will be released; 0: 1 */
     plim_arena *arena;       /* the pool regions are made here; required */
     plim_owner owner;

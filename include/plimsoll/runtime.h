@@ -54,6 +54,12 @@ typedef struct plim_runtime_opts {
 /* Charged as load-window while an engine streams in: more than the loader ever holds beyond
  * the payload (its state, its threads' stacks, 4 MiB of page cache on the buffered path). */
 #define PLIM_LOAD_WINDOW_BYTES (8u << 20)
+/* A recorded plan lies beside its artifact, under the artifact's name with this tail. */
+#define PLIM_PLAN_FILE_TAIL ".plan.csv"
+/* Live blocks that the region of unplanned activations has room for in its table. */
+#define PLIM_ACTIVATION_BLOCKS_MAX 2048u
+/* Tables of a plan in use take no more than this for each request of the run. */
+#define PLIM_REPLAY_REQUEST_BYTES 112u
 
 static inline plim_runtime_opts plim_runtime_opts_default(void)
 {

@@ -17,7 +17,6 @@
 #include "src/episode/dataset_files.h"
 #include "src/episode/pairing.h"
 
-#define FRAMES_DEFAULT 600u
 #define ALIGN          64u
 
 struct plim_episode {
@@ -114,7 +113,7 @@ static plim_status plan(episode_plan *p, plim_error *err)
 {
     const plim_episode_opts *opts = p->opts;
     PLIM_TRY(plan_table(p, err));
-    uint32_t limit = opts->frames_limit ? opts->frames_limit : FRAMES_DEFAULT;
+    uint32_t limit = opts->frames_limit ? opts->frames_limit : PLIM_FRAMES_DEFAULT;
     p->slot_limit = limit < p->step_count ? limit : p->step_count;
     p->reader_count = opts->reader_count ? opts->reader_count : 1;
     for (uint32_t i = 0; i < p->dataset->info.feature_count; i++) {

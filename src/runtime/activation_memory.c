@@ -15,8 +15,6 @@
 
 #include "src/runtime/state.h"
 
-#define DYNAMIC_BLOCK_LIMIT 2048u
-
 void plim_scratch_init(plim_scratch *self)
 {
     pthread_mutex_init(&self->run_lock, NULL);
@@ -206,7 +204,7 @@ plim_status plim_scratch_dynamic(plim_engine *engine, plim_region **out, plim_er
         o.owner = s->owner;
         o.tag = PLIM_TAG_ACTIVATIONS;
         o.size_bytes = s->dynamic_limit_bytes;
-        o.block_limit = DYNAMIC_BLOCK_LIMIT;
+        o.block_limit = PLIM_ACTIVATION_BLOCKS_MAX;
         PLIM_TRY(plim_runtime_region(engine->runtime, PLIM_REGION_DYNAMIC, &o, &s->dynamic, err));
     }
     *out = s->dynamic;

@@ -9,9 +9,15 @@
  */
 #include <string.h>
 
+#include "plimsoll/runtime.h"
 #include "src/runtime/trace.h"
 
 typedef struct plim_replay_buffer replay_buffer;
+/* The map has at most four slots a buffer: twice the keys, rounded up to a power of two. */
+_Static_assert(sizeof(replay_buffer) + 4 * sizeof(struct plim_address_slot) +
+                       2 * sizeof(uint32_t) <=
+                   PLIM_REPLAY_REQUEST_BYTES,
+               "predictions count on it");
 
 size_t plim_replay_bytes(const plim_trace_plan *plan)
 {

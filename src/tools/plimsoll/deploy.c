@@ -19,7 +19,6 @@
 #define HOME_BYTES   (UINT64_C(64) << 20)
 #define WARM_UP_RUNS 2u  /* the second is what a recorded trace is made of */
 #define SETTLE_STEPS 16u /* a decoder makes its frames within its first references */
-#define FRAMES_LIMIT 600u
 
 static void log_line(void *context, plim_log_level level, const char *text, size_t text_bytes)
 {
@@ -229,7 +228,8 @@ static plim_status run_episode(deployment *d, uint32_t index, bool is_last, plim
         memcpy(r->memory_bytes, size.memory_bytes, sizeof(r->memory_bytes));
     }
     o.arena = plim_runtime_arena(d->runtime);
-    o.frames_limit = d->m->max_frames_in_mem ? (uint32_t)d->m->max_frames_in_mem : FRAMES_LIMIT;
+    o.frames_limit =
+        d->m->max_frames_in_mem ? (uint32_t)d->m->max_frames_in_mem : PLIM_FRAMES_DEFAULT;
     o.video_plugin = d->m->video_plugin[0] ? d->m->video_plugin : NULL;
     PLIM_TRY(plim_budget_owner(budget, "episode", &o.owner, err));
     set_seal(d, false);

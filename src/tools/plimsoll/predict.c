@@ -16,17 +16,12 @@
 
 #include "src/tools/plimsoll/tool.h"
 
-#define WORKSHOP_CAP      (UINT64_C(512) << 20)
-#define WORKSHOP_HOME     (UINT64_C(128) << 20)
-#define FRAMES_DEFAULT    600u
-#define DECODER_FRAMES    8u /* references, one in the making, and the one shown */
-#define ACTIVATION_BLOCKS 2048u
-#define UNPLANNED         2u /* without a recorded trace: blocks do not lie side by side */
-#define PLAN_TAIL         ".plan.csv"
-/* A buffer, two counters and its place in the map; of a recording: 8192 requests with their map,
- * and what a solver needs for one run. */
-#define REPLAY_REQUEST_BYTES 112u
-#define RECORD_BYTES         (UINT64_C(640) << 10)
+#define WORKSHOP_CAP   (UINT64_C(512) << 20)
+#define WORKSHOP_HOME  (UINT64_C(128) << 20)
+#define DECODER_FRAMES 8u /* references, one in the making, and the one shown */
+#define UNPLANNED      2u /* without a recorded trace: blocks do not lie side by side */
+/* Of a recording: 8192 requests with their map, and what a solver needs for one run. */
+#define RECORD_BYTES (UINT64_C(640) << 10)
 
 static void warn(prediction *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void warn(prediction *p, const char *format, ...)
@@ -54,7 +49,7 @@ static plim_status measure_tables(workshop *self, plim_error *err)
     o.size_bytes = WORKSHOP_HOME;
     plim_status rc = plim_region_create(arena, PLIM_REGION_DYNAMIC, &o, &session, err);
     if (rc == PLIM_OK) {
-        o.block_limit = ACTIVATION_BLOCKS;
+        o.block_limit = PLIM_ACTIVATION_BLOCKS_MAX;
         rc = plim_region_create(arena, PLIM_REGION_DYNAMIC, &o, &activations, err);
     }
     self->region_bytes = plim_budget_used_bytes(budget) - before;
@@ -175,11 +170,11 @@ static void predict_activations(const manifest_engine *e, const plim_card *card,
                             .threads = e->threads ? (uint32_t)e->threads : 1,
                             .prepack = e->prepack};
     plan_head plan;
-    snprintf(path, sizeof(path), "%s" PLAN_TAIL, e->artifact);
+    snprintf(path, sizeof(path), "%s" PLIM_PLAN_FILE_TAIL, e->artifact);
     if (plan_head_read(path, &want, &plan)) {
         out->activation_is_known = true;
         out->activation_bytes = io_granules(plan.height_bytes);
-        out->head_bytes += io_granules(plan.request_count * REPLAY_REQUEST_BYTES) + IO_GRANULE;
+        out->head_bytes += io_granules(plan.request_count * PLIM_REPLAY_REQUEST_BYTES) + IO_GRANULE;
         return;
     }
     p->record_bytes = e->record_trace ? RECORD_BYTES : p->record_bytes;
@@ -313,7 +308,7 @@ static bool is_used(const manifest *m, const char *feature)
 static void add_cameras(const manifest *m, const plim_dataset_info *info, uint64_t longest,
                         prediction *p)
 {
-    uint64_t limit = m->max_frames_in_mem ? m->max_frames_in_mem : FRAMES_DEFAULT;
+    uint64_t limit = m->max_frames_in_mem ? m->max_frames_in_mem : PLIM_FRAMES_DEFAULT;
     limit = limit < longest ? limit : longest;
     for (uint32_t i = 0; i < info->feature_count; i++) {
         const plim_feature *f = &info->features[i];

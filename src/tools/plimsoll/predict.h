@@ -96,7 +96,7 @@ uint64_t io_bytes(plim_dtype dtype, const int64_t *shape, uint32_t rank); /* 64-
 bool io_total_bytes(const plim_card *card, const manifest_engine *e, uint64_t *out, char *what,
                     size_t what_room);
 const manifest_input *io_given(const manifest_engine *e, const char *tensor);
-#define IO_GRANULE UINT64_C(65536)
+#define IO_GRANULE ((uint64_t)PLIM_GRANULE_BYTES)
 uint64_t io_granules(uint64_t bytes);
 
 #endif

@@ -89,5 +89,5 @@ void manifest_print(const manifest *m, FILE *to)
         }
     }
     fprintf(to, "  episode.max_frames_in_mem: %" PRIu64 "\n",
-            m->max_frames_in_mem ? m->max_frames_in_mem : 600);
+            m->max_frames_in_mem ? m->max_frames_in_mem : PLIM_FRAMES_DEFAULT);
 }
