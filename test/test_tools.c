@@ -26,19 +26,24 @@ static void read_into(const char *name, char *to)
 }
 
 /* Runs a tool of the build that this test belongs to; output goes to @out and @errors. */
-static int run(const char *tool, const char *arguments)
+static int run_under(const char *prefix, const char *tool, const char *arguments)
 {
     char self[512], command[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     assert_true(n > 0);
     self[n] = 0;
     *strstr(self, "/test/test_tools") = 0;
-    snprintf(command, sizeof(command), "cd %s && %s/%s %s >out 2>errors", folder, self, tool,
-             arguments);
+    snprintf(command, sizeof(command), "cd %s && %s %s/%s %s >out 2>errors", folder, prefix, self,
+             tool, arguments);
     int status = system(command);
     read_into("out", out);
     read_into("errors", errors);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run(const char *tool, const char *arguments)
+{
+    return run_under("", tool, arguments);
 }
 
 static void write_file(const char *name, const char *text)
@@ -446,6 +451,21 @@ static void memreport_refuses_what_is_no_report(void **state)
     assert_int_equal(run("memreport", "host --json"), 0);
 }
 
+static void a_signal_ends_a_run_with_its_report(void **state)
+{
+    char path[600];
+    (void)state;
+    make_artifact();
+    write_manifest("long.yaml", "128 MiB");
+    assert_int_equal(run_under("timeout --preserve-status -s TERM 2", "plimsoll",
+                               "run long.yaml --max-frames 999999999999 --account long.account"),
+                     3);
+    assert_says(errors, "stopped by a signal");
+    assert_says(out, "within the load line");
+    snprintf(path, sizeof(path), "%s/long.account", folder);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 static void a_file_that_was_cut_short_is_damaged(void **state)
 {
     char path[600];
@@ -484,6 +504,7 @@ static void import_leaves_no_folder_that_it_did_not_need(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signal_ends_a_run_with_its_report),
         cmocka_unit_test(a_file_that_was_cut_short_is_damaged),
         cmocka_unit_test(a_missing_manifest_is_named_without_a_line),
         cmocka_unit_test(import_leaves_no_folder_that_it_did_not_need),

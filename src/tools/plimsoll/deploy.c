@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,26 @@
 #define HOME_BYTES   (UINT64_C(64) << 20)
 #define WARM_UP_RUNS 2u  /* the second is what a recorded trace is made of */
 #define SETTLE_STEPS 16u /* a decoder makes its frames within its first references */
+
+static volatile sig_atomic_t stop_signal;
+
+static void take_stop(int signal)
+{
+    stop_signal = signal;
+}
+
+/* The first INT or TERM ends the run after its step, with a report; the second ends the process. */
+static void stop_on_signals(void)
+{
+    struct sigaction old, new = {.sa_handler = take_stop, .sa_flags = SA_RESETHAND | SA_RESTART};
+    sigemptyset(&new.sa_mask);
+    for (size_t i = 0; i < 2; i++) {
+        int signal = i == 0 ? SIGINT : SIGTERM;
+        if (sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
+            (void)sigaction(signal, &new, NULL);
+        }
+    }
+}
 
 static void log_line(void *context, plim_log_level level, const char *text, size_t text_bytes)
 {
@@ -31,6 +52,7 @@ plim_status deploy_open(deployment *d, const plim_host *host, plim_error *err)
 {
     plim_runtime_opts o = plim_runtime_opts_default();
     plim_region_opts r = plim_region_opts_default();
+    stop_on_signals();
     o.budget.cap_bytes = d->p->cap_bytes;
     o.reserve_bytes = d->m->reserve_bytes;
     o.host = host;
@@ -194,7 +216,7 @@ static plim_status run_steps(deployment *d, plim_episode *episode, episode_resul
     snprintf(label, sizeof(label), "episode %" PRIu32, r->index);
     plim_runtime_label(d->runtime, label);
     progress_begin(&p, label);
-    for (uint64_t step = 0; step < steps && rc == PLIM_OK; step++) {
+    for (uint64_t step = 0; step < steps && rc == PLIM_OK && !stop_signal; step++) {
         if (step == SETTLE_STEPS) {
             set_seal(d, true);
         }
@@ -241,8 +263,8 @@ static plim_status run_episode(deployment *d, uint32_t index, bool is_last, plim
     r->columns_bytes = stats.state_action_bytes + stats.other_bytes;
     r->decoder_bytes = stats.decoder_bytes;
     r->end_bytes = plim_budget_used_bytes(budget);
-    r->is_complete = rc == PLIM_OK;
-    if (is_last || rc != PLIM_OK) {
+    r->is_complete = rc == PLIM_OK && !stop_signal;
+    if (is_last || stop_signal || rc != PLIM_OK) {
         gather(d);
     }
     r->dropped_bytes = plim_episode_drop_video(episode);
@@ -266,7 +288,7 @@ static plim_status run_without_episode(deployment *d, plim_error *err)
     uint64_t steps = d->o->max_steps ? d->o->max_steps : 1;
     progress p;
     progress_begin(&p, "steps");
-    for (uint64_t step = 0; step < steps; step++) {
+    for (uint64_t step = 0; step < steps && !stop_signal; step++) {
         PLIM_TRY(run_step(d, NULL, step, &r, err));
         progress_steps(&p, step + 1, steps);
     }
@@ -274,7 +296,7 @@ static plim_status run_without_episode(deployment *d, plim_error *err)
     return PLIM_OK;
 }
 
-plim_status deploy_episodes(deployment *d, plim_error *err)
+static plim_status stream_all(deployment *d, plim_error *err)
 {
     if (!d->o->dataset) {
         plim_status rc = run_without_episode(d, err);
@@ -296,9 +318,22 @@ plim_status deploy_episodes(deployment *d, plim_error *err)
         return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "results of episodes");
     }
     for (uint32_t i = d->o->from; i < to; i++) {
-        PLIM_TRY(run_episode(d, i, i + 1 == to, err));
+        PLIM_TRY(run_episode(d, i, i + 1 == to || stop_signal, err));
+        if (stop_signal) {
+            break;
+        }
     }
     return PLIM_OK;
+}
+
+plim_status deploy_episodes(deployment *d, plim_error *err)
+{
+    plim_status rc = stream_all(d, err);
+    if (rc == PLIM_OK && stop_signal) {
+        fprintf(stderr, "plimsoll: stopped by a signal: the report covers what ran until then\n");
+        d->faults++;
+    }
+    return rc;
 }
 
 static void gather(deployment *d)
