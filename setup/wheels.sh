@@ -23,13 +23,13 @@ fetch() { # requirement tag sha256 -> the wheel lies in $folder/.wheels
     cp311) set -- --abi cp311 ;;
     *) set -- --abi none --abi cp311 ;;
     esac
-    pip3 --quiet --disable-pip-version-check download --no-deps --only-binary :all: --implementation cp \
+    pip3 --quiet --disable-pip-version-check --retries 1 download --no-deps --only-binary :all: --implementation cp \
         --python-version 3.11 --platform "manylinux_2_28_$arch" --platform "manylinux_2_27_$arch" \
         --platform "manylinux2014_$arch" "$@" --require-hashes \
         --dest "$folder/.wheels" -r "$folder/.wheels/requirement.txt" >"$folder/.wheels/pip.log" 2>&1
 }
 
-number=0 failed=0
+number=0 failed=
 while read -r kind a b c d; do
     number=$((number + 1))
     [ "$kind" = wheel ] || continue
@@ -41,10 +41,8 @@ while read -r kind a b c d; do
     esac
     echo "fetching $b ($(echo "$missing" | tr '\n' ' '))"
     if ! fetch "$b" "$c" "$d"; then
-        tail -n 2 "$folder/.wheels/pip.log" >&2
-        echo "could not fetch $b: connect this machine to a Python package index once and run" \
-            "'make models' again, or point PLIMSOLL_ONNXRUNTIME at a libonnxruntime.so" >&2
-        failed=1
+        tail -n 1 "$folder/.wheels/pip.log" >&2
+        failed="$failed $b"
         continue
     fi
     files_of "$number" | while read -r inside name; do
@@ -53,4 +51,10 @@ while read -r kind a b c d; do
     done
 done <"$list"
 rm -rf "$folder/.wheels"
-[ "$failed" = 0 ] || exit 3
+[ -n "$failed" ] || exit 0
+echo "could not fetch$failed: connect this machine to a Python package index once and run" \
+    "'make models' again" >&2
+case $failed in
+*" onnxruntime=="*) echo "or point PLIMSOLL_ONNXRUNTIME at a libonnxruntime.so of your own" >&2 ;;
+esac
+exit 3
