@@ -445,6 +445,8 @@ static void memreport_refuses_what_is_no_report(void **state)
     assert_says(errors, "schema");
     assert_int_equal(run("memreport", "show no-such.json"), 4);
     assert_int_equal(run("memreport", "live --pid 4194303"), 4);
+    snprintf(arguments, sizeof(arguments), "live --pid %d --account junk.json", (int)getpid());
+    assert_int_equal(run("memreport", arguments), 4);
     snprintf(arguments, sizeof(arguments), "live --pid %d", (int)getpid());
     assert_int_equal(run("memreport", arguments), 0);
     assert_says(out, "total");

@@ -138,6 +138,7 @@ int report_refuse(const char *doing, const plim_error *err)
     switch (err->status) {
     case PLIM_E_NOT_FOUND:
     case PLIM_E_FORMAT:
+    case PLIM_E_RANGE:
     case PLIM_E_IO:
         return REPORT_NOTHING;
     case PLIM_E_ARG:

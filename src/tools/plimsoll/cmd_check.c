@@ -112,6 +112,29 @@ static void shape_text(const plim_tensor *t, char *out, size_t room)
     }
 }
 
+/* JSON has no number for what is none. */
+static void print_number(const char *key, double value)
+{
+    if (isfinite(value)) {
+        printf(",\"%s\":%.9g", key, value);
+    } else {
+        printf(",\"%s\":null", key);
+    }
+}
+
+static void print_json(const golden_line *line, const char *shape, double sum, double first,
+                       bool equal, bool is_first)
+{
+    printf("%s{\"output\":", is_first ? "" : ",");
+    json_text(stdout, line->output);
+    printf(",\"shape\":\"%s\"", shape);
+    print_number("sum", sum);
+    print_number("first", first);
+    print_number("wanted_sum", line->sum);
+    print_number("wanted_first", line->first);
+    printf(",\"equal\":%s}", equal ? "true" : "false");
+}
+
 static bool compare(const bound_engine *e, const golden_line *line, bool json, bool is_first)
 {
     for (size_t i = 0; i < e->output_count; i++) {
@@ -131,11 +154,12 @@ static bool compare(const bound_engine *e, const golden_line *line, bool json, b
         shape_text(t, shape, sizeof(shape));
         bool equal = strcmp(shape, line->shape) == 0 && is_near(sum, line->sum) &&
                      is_near(first, line->first);
-        printf(json ? "%s{\"output\":\"%s\",\"shape\":\"%s\",\"sum\":%.9g,\"first\":%.9g,"
-                      "\"wanted_sum\":%.9g,\"wanted_first\":%.9g,\"equal\":%s}"
-                    : "%s%s %s sum %.6g first %.6g (wanted %.6g, %.6g) %s\n",
-               json && !is_first ? "," : "", line->output, shape, sum, first, line->sum,
-               line->first, json ? (equal ? "true" : "false") : (equal ? "equal" : "DIFFERENT"));
+        if (json) {
+            print_json(line, shape, sum, first, equal, is_first);
+        } else {
+            printf("%s %s sum %.6g first %.6g (wanted %.6g, %.6g) %s\n", line->output, shape, sum,
+                   first, line->sum, line->first, equal ? "equal" : "DIFFERENT");
+        }
         return equal;
     }
     fprintf(stderr, "plimsoll: check: the engine has no output '%s'\n", line->output);
