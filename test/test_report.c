@@ -304,7 +304,7 @@ static void text_leaves_out_what_says_nothing(void **state)
     report.rows[3] = row_of("framework", "framework", 2 * MIB, PLIM_KNOWN_TAGGED);
     report.rows[4] = row_of("process", "heap", MIB, PLIM_KNOWN_KERNEL);
     for (int i = 0; i < 8; i++) { /* of 1 to 8 MiB: 1, 2 and 3 share a line */
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "lib%d.so", i + 1);
         report.rows[5 + i] = row_of("process", name, (i + 1) * MIB, PLIM_KNOWN_KERNEL);
     }
