@@ -144,6 +144,11 @@ static void goes_through_its_life(const model *m, uint32_t thread_count)
     if (!cm_wheel("libonnxruntime.so") || !cm_wheel(m->file)) {
         skip_because("no ONNX Runtime or no %s (make models)", m->file);
     }
+#ifdef __SANITIZE_THREAD__
+    if (thread_count > 1) {
+        skip_because("onnxruntime's pool is not instrumented for the thread sanitizer");
+    }
+#endif
     char path[4200];
     size_t bytes = output_count(m) * sizeof(float);
     plim_runtime *runtime = open_runtime();
