@@ -281,7 +281,6 @@ static bool measure(const method *m, const job *j, unsigned int survive)
     verdict free_run;
     verdict held_run;
     const uint64_t limit = (total_of(j) + SLACK_BYTES + 4095) / 4096 * 4096;
-    const unsigned int tries = m->run == nothing ? 0 : m->is_ours ? survive : 1;
     unsigned int held = 0;
 
     (void)cached_of(j, true);
@@ -289,6 +288,9 @@ static bool measure(const method *m, const job *j, unsigned int survive)
         return true;
     }
     const uint64_t cached = cached_of(j, false);
+    /* Once is enough to show that it is killed where it peaked above the limit already. */
+    const bool is_above = free_run.peak_bytes > limit;
+    const unsigned int tries = m->run == nothing ? 0 : m->is_ours && !is_above ? survive : 1;
     for (unsigned int i = 0; i < tries; i++) {
         (void)cached_of(j, true);
         held += run_child(m, j, limit, &held_run) && held_run.survived;
