@@ -75,6 +75,16 @@ plim_status plim_provider_commit(plim_provider *self, void *base, size_t size_by
     return self->ops->commit(self, base, size_bytes, err);
 }
 
+plim_status plim_provider_commit_large(plim_provider *self, void *base, size_t size_bytes,
+                                       plim_error *err)
+{
+    if (!is_usable(self) || !is_whole_pages(self, base, size_bytes)) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "commit: whole pages", .want = size_bytes);
+    }
+    return HAS(self->ops, commit_large) ? self->ops->commit_large(self, base, size_bytes, err)
+                                        : self->ops->commit(self, base, size_bytes, err);
+}
+
 void plim_provider_decommit(plim_provider *self, void *base, size_t size_bytes)
 {
     if (is_usable(self) && is_whole_pages(self, base, size_bytes)) {
@@ -136,17 +146,31 @@ static plim_status recording_reserve(plim_provider *base, size_t size_bytes, siz
     return PLIM_OK;
 }
 
-static plim_status recording_commit(plim_provider *base, void *at, size_t size_bytes,
-                                    plim_error *err)
+static void record_commit(plim_recording_provider *self, size_t size_bytes)
 {
-    plim_recording_provider *self = (plim_recording_provider *)base;
-    PLIM_TRY(plim_provider_commit(self->upstream, at, size_bytes, err));
     count(&self->commit_count, 1);
     uint64_t now = __atomic_add_fetch(&self->committed_bytes, size_bytes, __ATOMIC_RELAXED);
     uint64_t peak = __atomic_load_n(&self->committed_peak_bytes, __ATOMIC_RELAXED);
     while (peak < now && !__atomic_compare_exchange_n(&self->committed_peak_bytes, &peak, now, true,
                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
+}
+
+static plim_status recording_commit(plim_provider *base, void *at, size_t size_bytes,
+                                    plim_error *err)
+{
+    plim_recording_provider *self = (plim_recording_provider *)base;
+    PLIM_TRY(plim_provider_commit(self->upstream, at, size_bytes, err));
+    record_commit(self, size_bytes);
+    return PLIM_OK;
+}
+
+static plim_status recording_commit_large(plim_provider *base, void *at, size_t size_bytes,
+                                          plim_error *err)
+{
+    plim_recording_provider *self = (plim_recording_provider *)base;
+    PLIM_TRY(plim_provider_commit_large(self->upstream, at, size_bytes, err));
+    record_commit(self, size_bytes);
     return PLIM_OK;
 }
 
@@ -195,6 +219,7 @@ void plim_recording_provider_init(plim_recording_provider *self, plim_provider *
         .release = recording_release,
         .advise = recording_advise,
         .resident = recording_resident,
+        .commit_large = recording_commit_large,
     };
     self->base.ops = &self->table;
     self->upstream = upstream;
@@ -228,6 +253,17 @@ static plim_status failing_commit(plim_provider *base, void *at, size_t size_byt
                          .os_errno = ENOMEM);
     }
     return plim_provider_commit(self->upstream, at, size_bytes, err);
+}
+
+static plim_status failing_commit_large(plim_provider *base, void *at, size_t size_bytes,
+                                        plim_error *err)
+{
+    plim_failing_provider *self = (plim_failing_provider *)base;
+    if (refuses(self)) {
+        return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "commit", .want = size_bytes,
+                         .os_errno = ENOMEM);
+    }
+    return plim_provider_commit_large(self->upstream, at, size_bytes, err);
 }
 
 static void failing_decommit(plim_provider *base, void *at, size_t size_bytes)
@@ -273,6 +309,7 @@ void plim_failing_provider_init(plim_failing_provider *self, plim_provider *upst
         .release = failing_release,
         .advise = failing_advise,
         .resident = failing_resident,
+        .commit_large = failing_commit_large,
     };
     self->base.ops = &self->table;
     self->upstream = upstream;

@@ -48,7 +48,8 @@ static plim_status charge_and_commit(plim_region *self, uint64_t bytes, bool is_
         is_return ? plim_budget_charge_back : plim_budget_charge;
     PLIM_TRY(charge(arena->budget, self->owner, self->tag, bytes, err));
     void *at = self->base + self->committed_bytes;
-    plim_status status = plim_provider_commit(arena->provider, at, bytes, err);
+    plim_status status = self->huge ? plim_provider_commit_large(arena->provider, at, bytes, err)
+                                    : plim_provider_commit(arena->provider, at, bytes, err);
     if (status == PLIM_OK) {
         return PLIM_OK;
     }

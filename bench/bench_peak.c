@@ -23,7 +23,7 @@
 
 #include "bench/support/engines.h"
 #include "bench/support/group.h"
-#include "platform/provider_huge.h"
+#include "plimsoll/plimsoll.h"
 
 #define SLACK_BYTES (8u << 20)
 #define HUGE_BYTES  (2u << 20)
@@ -94,15 +94,16 @@ static void ours_anonymous(const job *j, outcome *out)
 
 static void ours_huge_file(const job *j, outcome *out)
 {
-    static plim_segment_provider providers[ENGINES_MAX];
+    static plim_large_provider large;
     void *bases[ENGINES_MAX];
     plim_error err = {0};
+    if (plim_provider_large_open(&large, &err) != PLIM_OK) {
+        bench_stop("arena of large pages", &err);
+    }
     for (size_t i = 0; i < j->count; i++) {
         const uint64_t room = (j->payload_bytes[i] + 4095) / 4096 * 4096;
-        if (plim_provider_huge_open(&providers[i], room, &err) != PLIM_OK ||
-            plim_provider_reserve(&providers[i].base, room, HUGE_BYTES, &bases[i], &err) !=
-                PLIM_OK ||
-            plim_provider_commit(&providers[i].base, bases[i], room, &err) != PLIM_OK) {
+        if (plim_provider_reserve(&large.base, room, HUGE_BYTES, &bases[i], &err) != PLIM_OK ||
+            plim_provider_commit_large(&large.base, bases[i], room, &err) != PLIM_OK) {
             bench_stop("arena of large pages", &err);
         }
     }
@@ -301,13 +302,15 @@ static bool measure(const method *m, const job *j, unsigned int survive)
 
 static bool has_huge_files(void)
 {
-    plim_segment_provider probe;
+    plim_large_provider probe;
     plim_error err = {0};
-    if (plim_provider_huge_open(&probe, HUGE_BYTES, &err) != PLIM_OK) {
-        printf("# skipped: large-page file: %s\n", err.what);
+    char text[512];
+    if (plim_provider_large_open(&probe, &err) != PLIM_OK) {
+        plim_error_format(&err, text, sizeof(text));
+        printf("# skipped: large-page file: %s\n", text);
         return false;
     }
-    plim_provider_huge_close(&probe);
+    plim_provider_large_close(&probe);
     return true;
 }
 

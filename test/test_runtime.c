@@ -1029,6 +1029,35 @@ static void an_open_that_fails_anywhere_leaves_nothing(void **state)
     assert_true(is_open);
 }
 
+static void page_tables_are_charged_where_memory_is_anonymous(void **state)
+{
+    (void)state;
+    const char *path = make_artifact("tables");
+    uint64_t held[2];
+    for (int never = 0; never < 2; never++) {
+        plim_runtime *runtime = NULL;
+        plim_runtime_opts o = base_opts(CAP_BYTES);
+        o.large_pages = never ? PLIM_LARGE_PAGES_NEVER : PLIM_LARGE_PAGES_AUTO;
+        assert_ok(plim_runtime_open(&o, &runtime, &err));
+        const bool is_free = plim_runtime_has_large_pages(runtime, NULL);
+        uint64_t before = used(runtime);
+        plim_engine *engine = load(runtime, "tables", path);
+        held[never] = used(runtime) - before;
+        const uint64_t tables = is_free ? 0 : plim_page_table_bytes(WEIGHTS_BYTES);
+        assert_int_equal(engine->page_table_bytes, tables);
+        assert_ok(plim_engine_evict(engine, &err));
+        assert_int_equal(engine->page_table_bytes, 0);
+        assert_ok(plim_engine_restore(engine, &err));
+        assert_int_equal(engine->page_table_bytes, tables);
+        assert_int_equal(used(runtime) - before, held[never]);
+        assert_ok(plim_engine_release(engine, &err));
+        assert_int_equal(used(runtime), before);
+        held[never] -= tables;
+        plim_runtime_close(runtime);
+    }
+    assert_int_equal(held[0], held[1]);
+}
+
 /* ---- thermal and label ---- */
 
 static void thermal_reads_the_captured_board_and_knows_what_it_does_not_know(void **state)
@@ -1122,6 +1151,7 @@ int main(void)
         cmocka_unit_test(a_refusal_keeps_its_numbers_through_a_backends_words),
         cmocka_unit_test(whatever_the_system_refuses_the_account_returns),
         cmocka_unit_test(an_open_that_fails_anywhere_leaves_nothing),
+        cmocka_unit_test(page_tables_are_charged_where_memory_is_anonymous),
         cmocka_unit_test(thermal_reads_the_captured_board_and_knows_what_it_does_not_know),
         cmocka_unit_test(a_level_that_is_off_does_not_even_look_at_its_arguments),
     };

@@ -57,6 +57,9 @@ typedef struct plim_provider_ops {
     /* optional; NULL: every committed byte counts as resident */
     plim_status (*resident)(plim_provider *self, const void *base, size_t size_bytes,
                             size_t *out_bytes, plim_error *err);
+    /* optional; NULL: commit. As commit, with large pages where whole ones fit. */
+    plim_status (*commit_large)(plim_provider *self, void *base, size_t size_bytes,
+                                plim_error *err);
 } plim_provider_ops;
 
 struct plim_provider {
@@ -89,6 +92,12 @@ PLIM_API PLIM_MUST_USE plim_status plim_provider_reserve(plim_provider *self, si
 PLIM_API PLIM_MUST_USE plim_status plim_provider_commit(plim_provider *self, void *base,
                                                         size_t size_bytes, plim_error *err);
 
+/* plim_provider_commit_large - the same, with large pages where whole ones fit into the range.
+ * Nothing outside the range is ever backed by them. Errors: as plim_provider_commit. */
+PLIM_API PLIM_MUST_USE plim_status plim_provider_commit_large(plim_provider *self, void *base,
+                                                              size_t size_bytes,
+                                                              plim_error *err);
+
 /* plim_provider_decommit - give the pages back at once; the addresses stay reserved. */
 PLIM_API void plim_provider_decommit(plim_provider *self, void *base, size_t size_bytes);
 
@@ -112,6 +121,37 @@ PLIM_API PLIM_MUST_USE plim_status plim_provider_resident(plim_provider *self, c
 
 /* plim_provider_mmap - the process's anonymous memory. Static, never fails. */
 PLIM_API plim_provider *plim_provider_mmap(void);
+
+typedef enum plim_large_pages { /* of a runtime (runtime.h) and of a manifest */
+    PLIM_LARGE_PAGES_AUTO = 0,    /* plim_provider_large where it can be had; says so if not */
+    PLIM_LARGE_PAGES_NEVER = 1,   /* plim_provider_mmap */
+    PLIM_LARGE_PAGES_REQUIRE = 2, /* refuse when it cannot be had */
+} plim_large_pages;
+
+/* plim_provider_large - the process's memory, with large pages whose page tables cost nothing.
+ *
+ * Private anonymous memory costs one page table of 4 KiB per 2 MiB, on large pages too:
+ * 1/512 of what is committed. Here what is committed by plim_provider_commit_large, as the
+ * arena does for regions that asked for huge, lies in whole large pages of a memory file on a
+ * private tmpfs, which are mapped without; what does not fill a large page, and everything
+ * committed in the ordinary way, is anonymous. So nothing is ever resident that was not committed.
+ * The kernel counts the file's pages as RssShmem, and as cache in a memory control group.
+ * Kind: host. Nobody else can map the file. After fork the child sees the same large pages and
+ * not a copy: it may read them until the parent decommits, and must not write. What it
+ * decommits or releases leaves its parent alone, and what it commits is anonymous.
+ * Owns:    builds *@self, caller's memory; close takes it down, after what was reserved.
+ * Threads: any, but for open and close.
+ * Errors:  E_UNSUPPORTED  no right to mount (CAP_SYS_ADMIN), no large pages in tmpfs here, or
+ *          strict overcommit; err->detail says which. */
+typedef struct plim_large_provider {
+    plim_provider base;
+    plim_provider_ops table;
+    int fd;
+    int64_t owner_pid;
+} plim_large_provider;
+PLIM_API PLIM_MUST_USE plim_status plim_provider_large_open(plim_large_provider *self,
+                                                            plim_error *err);
+PLIM_API void plim_provider_large_close(plim_large_provider *self);
 
 /* A segment of shared pages: a descriptor of fixed size, handed out in up to
  * PLIM_SEGMENT_MAPS reservations that are alive at once. The object is the caller's; only

@@ -40,13 +40,16 @@ typedef struct plim_runtime_opts {
     uint64_t reserve_bytes;        /* held back for the system, charged as other/"reserve" */
     uint64_t framework_bytes;      /* declared by the user, charged as framework */
     const plim_host *host;         /* NULL: detect */
-    plim_provider *provider;       /* NULL: plim_provider_mmap() */
+    plim_provider *provider;       /* NULL: as large_pages says */
     plim_seal_policy seal;         /* what plim_runtime_seal does; OPEN means REFUSE */
     plim_log_level log_level;      /* lowest that is written; default 0 = everything */
     plim_log_sink log_sink;        /* NULL: no log */
     void *log_context;
     const char *account_path;      /* publish the account in this file; NULL: do not */
     const char *sysroot;           /* a folder with a captured proc and sys; NULL: this machine */
+    plim_large_pages large_pages;  /* of payloads; AUTO: plim_provider_large, else anonymous memory
+                                    * and the reason in the log. Nothing reads it, and REQUIRE is
+                                    * refused, when a provider is given */
 } plim_runtime_opts;
 
 /* Engines alive at once in one runtime. */
@@ -75,7 +78,8 @@ static inline plim_runtime_opts plim_runtime_opts_default(void)
  * Logs the effective configuration at level info.
  * Owns:    gives *@out; keeps what opts point to until close.
  * Threads: the runtime may be used from any thread.
- * Errors:  as plim_budget_open and plim_arena_open; E_BUDGET when the reserve does not fit.
+ * Errors:  as plim_budget_open and plim_arena_open; E_BUDGET when the reserve does not fit;
+ *          E_UNSUPPORTED  large pages are required and cannot be had (detail: why).
  */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_open(const plim_runtime_opts *opts,
                                                      plim_runtime **out, plim_error *err);
@@ -86,6 +90,13 @@ PLIM_API void plim_runtime_close(plim_runtime *self);
 PLIM_API plim_budget *plim_runtime_budget(plim_runtime *self);
 PLIM_API plim_arena *plim_runtime_arena(plim_runtime *self);
 PLIM_API const plim_host *plim_runtime_host(const plim_runtime *self);
+
+/* plim_runtime_has_large_pages - do payloads lie in plim_provider_large's pages? @out_reason (NULL:
+ * not wanted): "" when they do, else why not. Without them every payload costs page tables,
+ * which are charged to its engine as other. */
+PLIM_API bool plim_runtime_has_large_pages(const plim_runtime *self, const char **out_reason);
+/* Of a payload of @payload_bytes in anonymous memory: 4 KiB for each 2 MiB begun. */
+PLIM_API uint64_t plim_page_table_bytes(uint64_t payload_bytes);
 
 /* plim_runtime_build_count - compilations begun; stays what it is once sealed (none in flight). */
 PLIM_API uint64_t plim_runtime_build_count(plim_runtime *self);

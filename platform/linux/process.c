@@ -37,8 +37,8 @@ static bool starts(const char *text, const char *with)
 
 static plim_mapping_kind kind_of(const char *path)
 {
-    if (path[0] == 0) {
-        return PLIM_MAPPING_ANONYMOUS;
+    if (path[0] == 0 || starts(path, "/plimsoll-large")) {
+        return PLIM_MAPPING_ANONYMOUS; /* the second: provider_large.c, memory like any other */
     }
     if (starts(path, "[heap]")) {
         return PLIM_MAPPING_HEAP;

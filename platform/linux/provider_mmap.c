@@ -9,13 +9,13 @@
  * Refuses nothing by itself: what the kernel says is passed on with its errno.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "arena/bytes.h"
+#include "platform/linux/pagemap.h"
 #include "platform/linux/prefault.h"
 
 static plim_status reserve(plim_provider *self, size_t size_bytes, size_t align_bytes, void **out,
@@ -90,39 +90,12 @@ static plim_status advise(plim_provider *self, void *base, size_t size_bytes, pl
  * mincore counts the shared zero page, which a page that was only read is mapped to; the
  * kernel's RSS does not. A pagemap entry tells them apart: present (63) and mapped by this
  * process alone (56); no zero page, small or large, is. A page shared with a fork's child
- * is not mapped alone and is left out until one of the two writes it. Entries are read 512
- * at a time, no memory is taken. */
-#define ENTRY_COUNTS    ((UINT64_C(1) << 63) | (UINT64_C(1) << 56))
-#define ENTRIES_AT_ONCE 512
-
+ * is not mapped alone and is left out until one of the two writes it. */
 static plim_status resident(plim_provider *self, const void *base, size_t size_bytes,
                             size_t *out_bytes, plim_error *err)
 {
-    size_t page = self->ops->page_bytes, left = size_bytes / page, found = 0;
-    uint64_t entries[ENTRIES_AT_ONCE];
-    off_t at = (off_t)((uintptr_t)base / page * sizeof(entries[0]));
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return PLIM_FAIL(err, PLIM_E_IO, .what = "pagemap", .os_errno = errno);
-    }
-    while (left) {
-        size_t n = left < ENTRIES_AT_ONCE ? left : ENTRIES_AT_ONCE;
-        ssize_t got = pread(fd, entries, n * sizeof(entries[0]), at);
-        if (got < (ssize_t)sizeof(entries[0])) {
-            int error = got < 0 ? errno : 0;
-            close(fd);
-            return PLIM_FAIL(err, PLIM_E_IO, .what = "pagemap", .os_errno = error);
-        }
-        n = (size_t)got / sizeof(entries[0]);
-        for (size_t i = 0; i < n; i++) {
-            found += (entries[i] & ENTRY_COUNTS) == ENTRY_COUNTS;
-        }
-        left -= n;
-        at += (off_t)(n * sizeof(entries[0]));
-    }
-    close(fd);
-    *out_bytes = found * page;
-    return PLIM_OK;
+    return plim_pagemap_resident(base, size_bytes, self->ops->page_bytes, PLIM_PAGE_IS_ALONE,
+                                 out_bytes, err);
 }
 
 /* The page size is the machine's, so the table is completed once, before anyone sees it. */

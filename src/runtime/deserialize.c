@@ -37,6 +37,7 @@ void plim_engine_teardown(plim_engine *e)
     plim_runtime_drop(runtime, &e->session);
     plim_scratch_leave(e);
     plim_runtime_drop(runtime, &e->payload);
+    plim_engine_credit_page_tables(e);
     plim_runtime_drop(runtime, &e->record_home);
     plim_runtime_drop(runtime, &e->replay_home);
     plim_engine_close(e->file);
@@ -155,6 +156,7 @@ static plim_status load_payload(plim_engine *e, const plim_engine_spec *spec, pl
     o.tag = PLIM_TAG_WEIGHTS;
     o.size_bytes = plim_engine_room_bytes(e->file);
     o.huge = o.size_bytes >= (2u << 20);
+    PLIM_TRY(plim_engine_charge_page_tables(e, true, err));
     PLIM_TRY(plim_runtime_region(e->runtime, PLIM_REGION_STATIC, &o, &e->payload, err));
     return plim_engine_stream_in(e, &spec->load, true, err);
 }
@@ -275,12 +277,14 @@ static void log_loaded(plim_engine *e)
              "\"engine\":\"%s\",\"path\":\"%s\",\"backend\":\"%s\",\"backend_version\":\"%s\","
              "\"threads\":%" PRIu32 ",\"prepack\":%s,\"group\":\"%s\",\"payload_bytes\":%" PRIu64
              ",\"stored_bytes\":%" PRIu64 ",\"window_bytes\":%" PRIu64 ",\"elapsed_ns\":%" PRIu64
+             ",\"large_page_bytes\":%" PRIu64 ",\"page_table_bytes\":%" PRIu64
              ",\"path_reason\":\"%s\",\"activation_limit_bytes\":%" PRIu64
              ",\"planned_bytes\":%" PRIu64 ",\"resident\":%s",
              e->name, e->path, e->ops->name, e->key.version, e->thread_count,
              e->prepack ? "true" : "false", e->scratch->group, plim_engine_payload_bytes(e->file),
-             l->stored_bytes, l->window_bytes, l->elapsed_ns, l->path_reason, e->dynamic_need_bytes,
-             e->planned_need_bytes, e->is_resident ? "true" : "false");
+             l->stored_bytes, l->window_bytes, l->elapsed_ns, l->huge_bytes, e->page_table_bytes,
+             l->path_reason, e->dynamic_need_bytes, e->planned_need_bytes,
+             e->is_resident ? "true" : "false");
 }
 
 /* The claimed place: loaded and published, or torn down and given back. */

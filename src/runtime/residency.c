@@ -12,6 +12,9 @@
 #include "arena/account.h"
 #include "src/runtime/state.h"
 
+#define TABLE_BYTES      4096u
+#define TABLE_SPAN_BYTES (2u << 20)
+
 static plim_status charge_window(plim_engine *e, uint64_t bytes, bool is_growth, plim_error *err)
 {
     plim_budget *budget = e->runtime->budget;
@@ -37,19 +40,55 @@ plim_status plim_engine_stream_in(plim_engine *e, const plim_load_opts *opts, bo
     return status;
 }
 
+/* ---- page tables: what the kernel takes beside anonymous pages ---- */
+
+uint64_t plim_page_table_bytes(uint64_t payload_bytes)
+{
+    return payload_bytes / TABLE_SPAN_BYTES * TABLE_BYTES +
+           (payload_bytes % TABLE_SPAN_BYTES ? TABLE_BYTES : 0);
+}
+
+plim_status plim_engine_charge_page_tables(plim_engine *e, bool is_growth, plim_error *err)
+{
+    if (!e->runtime->pays_page_tables) {
+        return PLIM_OK;
+    }
+    uint64_t bytes = plim_page_table_bytes(plim_engine_room_bytes(e->file));
+    plim_budget *budget = e->runtime->budget;
+    PLIM_TRY(is_growth ? plim_budget_charge(budget, e->owner, PLIM_TAG_OTHER, bytes, err)
+                       : plim_budget_charge_back(budget, e->owner, PLIM_TAG_OTHER, bytes, err));
+    e->page_table_bytes = bytes;
+    return PLIM_OK;
+}
+
+void plim_engine_credit_page_tables(plim_engine *e)
+{
+    if (e->page_table_bytes) {
+        plim_budget_credit(e->runtime->budget, e->owner, PLIM_TAG_OTHER, e->page_table_bytes);
+        e->page_table_bytes = 0;
+    }
+}
+
 plim_status plim_engine_drop_payload(plim_engine *e, plim_error *err)
 {
     pthread_mutex_lock(&e->runtime->arena_lock);
     plim_status status = plim_region_evict(e->payload, err);
     pthread_mutex_unlock(&e->runtime->arena_lock);
+    if (status == PLIM_OK) {
+        plim_engine_credit_page_tables(e);
+    }
     return status;
 }
 
 static plim_status bring_payload(plim_engine *e, plim_error *err)
 {
+    PLIM_TRY(plim_engine_charge_page_tables(e, false, err));
     pthread_mutex_lock(&e->runtime->arena_lock);
     plim_status status = plim_region_restore(e->payload, err);
     pthread_mutex_unlock(&e->runtime->arena_lock);
+    if (status != PLIM_OK) {
+        plim_engine_credit_page_tables(e);
+    }
     return status;
 }
 

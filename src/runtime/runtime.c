@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -71,20 +72,51 @@ static plim_status take_opts(const plim_runtime_opts *given, plim_runtime_opts *
     if (!opts_take(out, sizeof(*out), given ? given : &defaults)) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime options: struct_size was never set");
     }
-    if (out->seal > PLIM_SEAL_REFUSE || out->log_level > PLIM_LOG_OFF) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime options: seal or log level");
+    if (out->seal > PLIM_SEAL_REFUSE || out->log_level > PLIM_LOG_OFF ||
+        out->large_pages > PLIM_LARGE_PAGES_REQUIRE) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime options: seal, log or large pages");
+    }
+    if (out->provider && out->large_pages == PLIM_LARGE_PAGES_REQUIRE) {
+        return PLIM_FAIL(err, PLIM_E_ARG,
+                         .what = "runtime options: large pages are the given provider's affair");
     }
     out->budget.struct_size = sizeof(out->budget);
     out->budget.owner_limit = out->budget.owner_limit ? out->budget.owner_limit : OWNER_LIMIT;
-    out->provider = out->provider ? out->provider : plim_provider_mmap();
     out->seal = out->seal == PLIM_SEAL_OPEN ? PLIM_SEAL_REFUSE : out->seal;
     out->sysroot = out->sysroot ? out->sysroot : "";
     return PLIM_OK;
 }
 
+/* Which memory payloads lie in. What was asked for and what came of it is kept for the log. */
+static plim_status choose_provider(plim_runtime *self, const plim_runtime_opts *o, plim_error *err)
+{
+    plim_error why = {.status = PLIM_OK};
+    self->provider = o->provider ? o->provider : plim_provider_mmap();
+    snprintf(self->large_reason, sizeof(self->large_reason), "%s",
+             o->provider                                ? "a provider was given"
+             : o->large_pages == PLIM_LARGE_PAGES_NEVER ? "large_pages is never"
+                                                        : "");
+    if (!self->large_reason[0]) {
+        if (plim_provider_large_open(&self->large_provider, &why) == PLIM_OK) {
+            self->provider = &self->large_provider.base;
+            self->has_large_pages = true;
+        } else if (o->large_pages == PLIM_LARGE_PAGES_REQUIRE) {
+            if (err) {
+                *err = why;
+            }
+            return why.status;
+        } else {
+            snprintf(self->large_reason, sizeof(self->large_reason), "%s%s%s", why.detail,
+                     why.os_errno ? ": " : "", why.os_errno ? strerror(why.os_errno) : "");
+        }
+    }
+    self->pays_page_tables =
+        !self->has_large_pages && plim_provider_kind(self->provider) == PLIM_MEMORY_HOST;
+    return PLIM_OK;
+}
+
 static void init_object(plim_runtime *self, const plim_runtime_opts *o)
 {
-    self->provider = o->provider;
     self->seal_policy = o->seal;
     plim_log_init(&self->log, o->log_level, o->log_sink, o->log_context);
     plim_thermal_init(&self->thermal, o->sysroot);
@@ -117,8 +149,9 @@ static void deinit_object(plim_runtime *self)
 
 static plim_status map_object(const plim_runtime_opts *o, plim_runtime **out, plim_error *err)
 {
-    plim_provider *provider =
-        plim_provider_kind(o->provider) == PLIM_MEMORY_HOST ? o->provider : plim_provider_mmap();
+    plim_provider *provider = o->provider && plim_provider_kind(o->provider) == PLIM_MEMORY_HOST
+                                  ? o->provider
+                                  : plim_provider_mmap();
     uint64_t bytes;
     void *base = NULL;
     if (!bytes_align_up(sizeof(plim_runtime), plim_provider_page_bytes(provider), &bytes)) {
@@ -217,15 +250,19 @@ static plim_status open_arena(plim_runtime *self, plim_error *err)
 static void log_configuration(plim_runtime *self, const plim_runtime_opts *o)
 {
     static const char *const policies[] = {"open", "count", "refuse"};
+    static const char *const large[] = {"auto", "never", "require"};
     PLIM_LOG(self, PLIM_LOG_INFO, "runtime_open",
              "\"version\":\"%s\",\"cap_bytes\":%" PRIu64 ",\"reserve_bytes\":%" PRIu64
              ",\"framework_bytes\":%" PRIu64 ",\"owner_limit\":%" PRIu32
-             ",\"provider\":\"%s\",\"seal\":\"%s\",\"log_level\":\"%s\",\"account_path\":\"%s\","
+             ",\"provider\":\"%s\",\"large_pages\":\"%s\",\"has_large_pages\":%s,"
+             "\"large_pages_reason\":\"%s\",\"seal\":\"%s\",\"log_level\":\"%s\",\"account_path\":"
+             "\"%s\","
              "\"sysroot\":\"%s\",\"board\":\"%s\",\"arch\":\"%s\",\"sm\":%" PRIu32
              ",\"multiprocessors\":%" PRIu32 ",\"memory_bytes\":%" PRIu64
              ",\"jetpack\":\"%s\",\"l4t\":\"%s\",\"tensorrt\":\"%s\"",
              plim_version(), plim_budget_cap_bytes(self->budget), o->reserve_bytes,
              o->framework_bytes, o->budget.owner_limit, plim_provider_name(self->provider),
+             large[o->large_pages], self->has_large_pages ? "true" : "false", self->large_reason,
              policies[o->seal], plim_log_level_name(self->log.level),
              o->account_path ? o->account_path : "", o->sysroot, self->host.board, self->host.arch,
              self->host.sm, self->host.multiprocessors, self->host.memory_bytes, self->host.jetpack,
@@ -243,7 +280,10 @@ plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out,
     PLIM_TRY(take_opts(opts, &o, err));
     PLIM_TRY(map_object(&o, &self, err));
     init_object(self, &o);
-    plim_status status = find_host(self, &o, err);
+    plim_status status = choose_provider(self, &o, err);
+    if (status == PLIM_OK) {
+        status = find_host(self, &o, err);
+    }
     if (status == PLIM_OK) {
         status = open_budget(self, &o, err);
     }
@@ -284,6 +324,7 @@ void plim_runtime_close(plim_runtime *self)
     }
     PLIM_LOG(self, PLIM_LOG_INFO, "runtime_close", "\"build_count\":%" PRIu64, self->build_count);
     deinit_object(self);
+    plim_provider_large_close(&self->large_provider);
     unmap_object(self);
 }
 
@@ -297,6 +338,14 @@ plim_budget *plim_runtime_budget(plim_runtime *self)
 plim_arena *plim_runtime_arena(plim_runtime *self)
 {
     return self->arena;
+}
+
+bool plim_runtime_has_large_pages(const plim_runtime *self, const char **out_reason)
+{
+    if (out_reason) {
+        *out_reason = self->large_reason;
+    }
+    return self->has_large_pages;
 }
 
 const plim_host *plim_runtime_host(const plim_runtime *self)

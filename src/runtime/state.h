@@ -61,6 +61,7 @@ struct plim_engine {
 
     plim_owner owner;
     plim_region *home, *payload, *session;
+    uint64_t page_table_bytes; /* charged for the payload, as other */
     plim_engine_file *file;
     const char *path, *plan_path; /* in home */
     const plim_card *card;        /* the file's, or what the backend described */
@@ -103,6 +104,9 @@ struct plim_runtime {
     uint64_t own_bytes;
     plim_file_provider account_file;
     bool has_account_file;
+    plim_large_provider large_provider; /* open when has_large_pages */
+    bool has_large_pages, pays_page_tables;
+    char large_reason[320]; /* why not */
     plim_budget *budget;
     plim_fixed_charge fixed[3]; /* this object, the reserve, the framework */
     plim_arena *arena;
@@ -156,6 +160,10 @@ PLIM_MUST_USE plim_status plim_engine_describe(plim_engine *engine, plim_error *
 PLIM_MUST_USE plim_status plim_engine_stream_in(plim_engine *engine, const plim_load_opts *opts,
                                                 bool is_growth, plim_error *err);
 PLIM_MUST_USE plim_status plim_engine_drop_payload(plim_engine *engine, plim_error *err);
+/* The page tables of the payload, charged before it is committed and credited after it is gone. */
+PLIM_MUST_USE plim_status plim_engine_charge_page_tables(plim_engine *engine, bool is_growth,
+                                                         plim_error *err);
+void plim_engine_credit_page_tables(plim_engine *engine);
 
 /* Undoes a load, finished or not: everything that is there goes back. */
 void plim_engine_teardown(plim_engine *engine);

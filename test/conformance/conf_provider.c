@@ -15,10 +15,12 @@ typedef struct subject {
     plim_shm_provider shm;
     plim_file_provider file;
     plim_recording_provider recording;
+    plim_large_provider large;
     char path[4200];
 } subject;
 
-static subject subjects[4];
+static subject subjects[5];
+static size_t subject_count;
 
 static void open_all(void)
 {
@@ -32,18 +34,25 @@ static void open_all(void)
     subjects[3].provider = &subjects[3].recording.base;
     subjects[0].name = "mmap", subjects[1].name = "shm";
     subjects[2].name = "file", subjects[3].name = "recording";
+    subject_count = 4;
+    if (plim_provider_large_open(&subjects[4].large, &err) == PLIM_OK) {
+        subjects[4].provider = &subjects[4].large.base;
+        subjects[4].name = "large";
+        subject_count = 5;
+    }
 }
 
 static void close_all(void)
 {
     plim_provider_shm_close(&subjects[1].shm);
     plim_file_provider_close(&subjects[2].file);
+    plim_provider_large_close(&subjects[4].large);
 }
 
 /* Runs the body once for each provider, @p. */
 #define FOR_EACH_PROVIDER(p)                                                                       \
     open_all();                                                                                    \
-    for (size_t subject_ = 0; subject_ < 4; subject_ += 1)                                         \
+    for (size_t subject_ = 0; subject_ < subject_count; subject_ += 1)                             \
         for (plim_provider *p = subjects[subject_].provider; p; p = NULL)
 
 static size_t resident(plim_provider *p, const void *at, size_t size)
@@ -128,6 +137,44 @@ static void decommit_returns_the_pages_and_commit_gives_zeroed_ones(void **state
         plim_provider_release(p, base, 2 * MIB);
     }
     close_all();
+}
+
+static void committed_large_it_is_the_same_memory(void **state)
+{
+    (void)state;
+    FOR_EACH_PROVIDER(p)
+    {
+        size_t size = 5 * MIB + 64 * 1024;
+        unsigned char *base = reserve(p, 8 * MIB, 2 * MIB);
+        for (int round = 0; round < 2; round++) { /* zeroed again after the first */
+            assert_ok(plim_provider_commit_large(p, base, size, &err));
+            for (size_t i = 0; i < size; i += 4096) {
+                assert_int_equal(base[i], 0);
+            }
+            memset(base, 0x5a, size);
+            assert_int_equal(base[size - 1], 0x5a);
+            assert_int_equal(resident(p, base, size), size);
+            plim_provider_decommit(p, base, size);
+            assert_int_equal(resident(p, base, size), 0);
+        }
+        assert_status(plim_provider_commit_large(p, base + 1, 4096, &err), PLIM_E_ARG);
+        plim_provider_release(p, base, 8 * MIB);
+    }
+    close_all();
+}
+
+static void large_pages_are_here_or_it_is_said_why(void **state)
+{
+    (void)state;
+    plim_large_provider large;
+    plim_status status = plim_provider_large_open(&large, &err);
+    if (status != PLIM_OK) {
+        assert_int_equal(status, PLIM_E_UNSUPPORTED);
+        assert_true(err.detail[0] != 0);
+        skip_because("no large pages, so not tested on them: %s", err.detail);
+    }
+    plim_provider_large_close(&large);
+    plim_provider_large_close(&large); /* twice is once */
 }
 
 static void prefault_makes_every_page_resident_and_changes_nothing(void **state)
@@ -261,6 +308,8 @@ int main(void)
         cmocka_unit_test(reserve_is_aligned_and_costs_no_memory),
         cmocka_unit_test(committed_memory_is_zero_and_holds_what_is_written),
         cmocka_unit_test(decommit_returns_the_pages_and_commit_gives_zeroed_ones),
+        cmocka_unit_test(committed_large_it_is_the_same_memory),
+        cmocka_unit_test(large_pages_are_here_or_it_is_said_why),
         cmocka_unit_test(prefault_makes_every_page_resident_and_changes_nothing),
         cmocka_unit_test(huge_advice_is_followed_or_refused_in_words),
         cmocka_unit_test(several_reservations_live_side_by_side),

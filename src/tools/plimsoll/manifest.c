@@ -18,6 +18,7 @@ const char *const INPUT_FROM_NAMES[] = {"video",   "row",      "bytes", "constan
                                         "formula", "feedback", "zeros", NULL};
 static const char *const LAYOUTS[] = {"nchw", "nhwc", NULL};
 static const char *const SEALS[] = {"open", "count", "refuse", NULL};
+const char *const LARGE_PAGES_NAMES[] = {"auto", "never", "require", NULL};
 static const char *const ORDERS[] = {"optimal", "as-listed", "largest-first", NULL};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -213,6 +214,7 @@ static void read_budget(yaml_reader *r, yaml_node_t *node, void *base, const cha
         PLAIN(manifest, "fraction", KEY_SHARE, fraction),
         PLAIN(manifest, "reserve", KEY_SIZE, reserve_bytes),
         CHOICE(manifest, "seal", SEALS, seal),
+        CHOICE(manifest, "large_pages", LARGE_PAGES_NAMES, large_pages),
     };
     yaml_seen seen;
     yaml_bind(r, node, KEYS, COUNT(KEYS), base, where, &seen);

@@ -62,6 +62,7 @@ typedef struct manifest {
     uint64_t reserve_bytes;
     uint32_t seal;                                             /* plim_seal_policy */
     uint32_t order;                                            /* plim_load_policy */
+    uint32_t large_pages;                                      /* plim_large_pages */
     uint64_t host_sm, host_multiprocessors, host_memory_bytes; /* 0: as detected */
     char host_l4t[16], host_jetpack[16], host_tensorrt[16];
     char onnxruntime[MANIFEST_PATH_BYTES];
@@ -84,6 +85,7 @@ void complain(complaints *to, const char *file, uint32_t line, const char *key, 
               ...) __attribute__((format(printf, 5, 6)));
 
 extern const char *const INPUT_FROM_NAMES[];
+extern const char *const LARGE_PAGES_NAMES[]; /* by plim_large_pages, NULL at the end */
 
 /* manifest_read - parse and check the whole file; every fault it finds is a complaint.
  * Returns false when there was one. Files that are named must be there. */

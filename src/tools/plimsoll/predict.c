@@ -58,12 +58,14 @@ static plim_status measure_tables(workshop *self, plim_error *err)
     return rc;
 }
 
-plim_status workshop_open(workshop *self, const plim_host *host, plim_error *err)
+plim_status workshop_open(workshop *self, const plim_host *host, plim_large_pages large_pages,
+                          plim_error *err)
 {
     plim_runtime_opts o = plim_runtime_opts_default();
     plim_region_opts r = plim_region_opts_default();
     memset(self, 0, sizeof(*self));
     o.budget.cap_bytes = WORKSHOP_CAP;
+    o.large_pages = large_pages;
     o.host = host;
     PLIM_TRY(plim_runtime_open(&o, &self->runtime, err));
     self->table_bytes = plim_budget_used_bytes(plim_runtime_budget(self->runtime));
@@ -236,6 +238,8 @@ static tool_exit predict_engine(const manifest *m, size_t index, const plim_host
                    larger(io_granules(card->load_extra_bytes), copies ? out->payload_bytes : 0));
         out->head_bytes =
             io_granules(plim_region_mark(shop->home) - mark) + IO_GRANULE + shop->region_bytes;
+        out->page_table_bytes =
+            p->has_large_pages ? 0 : plim_page_table_bytes(plim_engine_room_bytes(file));
         predict_activations(e, card, out, p);
     }
     plim_engine_close(file);
@@ -282,7 +286,7 @@ static void add_items(const manifest *m, prediction *p)
         add_part(item, PLIM_TAG_WEIGHTS, e->weights_bytes + e->session_bytes);
         add_part(item, PLIM_TAG_ACTIVATIONS, group_growth(m, p, i));
         add_part(item, PLIM_TAG_IO, e->io_bytes);
-        add_part(item, PLIM_TAG_OTHER, e->head_bytes);
+        add_part(item, PLIM_TAG_OTHER, e->head_bytes + e->page_table_bytes);
     }
     if (m->framework_bytes || m->framework_extra_bytes) {
         add_item(p, "framework", PREDICT_NO_ENGINE, m->framework_extra_bytes);
@@ -379,9 +383,12 @@ tool_exit predict_manifest(const manifest *m, const char *episode, const plim_ho
     out->cap_bytes =
         m->cap_bytes ? m->cap_bytes : (uint64_t)(m->fraction * (double)host->memory_bytes);
     out->reserve_bytes = m->reserve_bytes;
-    if (workshop_open(&shop, host, &err) != PLIM_OK) {
+    if (workshop_open(&shop, host, (plim_large_pages)m->large_pages, &err) != PLIM_OK) {
         return tool_refuse("plan", &err);
     }
+    const char *why = "";
+    out->has_large_pages = plim_runtime_has_large_pages(shop.runtime, &why);
+    snprintf(out->large_reason, sizeof(out->large_reason), "%s", why);
     out->table_bytes = shop.table_bytes;
     for (size_t i = 0; i < m->engine_count && code == TOOL_OK; i++) {
         code = predict_engine(m, i, host, &shop, out);

@@ -13,7 +13,7 @@
 typedef struct predicted_engine {
     char backend[32], format[32];
     uint64_t payload_bytes;
-    uint64_t head_bytes, weights_bytes, session_bytes, activation_bytes, io_bytes;
+    uint64_t head_bytes, page_table_bytes, weights_bytes, session_bytes, activation_bytes, io_bytes;
     uint64_t extra_bytes;
     bool activation_is_known, backend_is_present;
     char version[64]; /* the backend's, here */
@@ -52,6 +52,8 @@ typedef struct prediction {
     uint64_t peak_bytes, run_bytes; /* of everything; while episodes run */
     bool peak_is_load;              /* else the peak is while episodes run */
     uint64_t peak_by_tag[PLIM_TAG_COUNT];
+    bool has_large_pages;    /* else every payload pays page tables, in its item as other */
+    char large_reason[320];  /* why not; "" */
     bool fits;
     uint64_t deficit_bytes;
     char warnings[PREDICT_WARNINGS_MAX][192];
@@ -65,7 +67,8 @@ typedef struct workshop {
     uint64_t table_bytes;  /* what an empty runtime charges for itself */
     uint64_t region_bytes; /* tables of an engine's own regions */
 } workshop;
-plim_status workshop_open(workshop *self, const plim_host *host, plim_error *err);
+plim_status workshop_open(workshop *self, const plim_host *host, plim_large_pages large_pages,
+                          plim_error *err);
 void workshop_close(workshop *self);
 
 /* What went wrong with a manifest whose YAML is right: prints to stderr and returns the exit

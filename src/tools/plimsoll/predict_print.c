@@ -43,12 +43,28 @@ static void print_tags(const prediction *p, FILE *to)
     fprintf(to, "  %-22s %10s\n", "peak", tool_size(p->peak_bytes));
 }
 
+static void print_large_pages(const prediction *p, FILE *to)
+{
+    uint64_t tables = 0;
+    for (size_t i = 0; i < p->item_count; i++) {
+        uint32_t at = p->engine_of[i];
+        tables += at == PREDICT_NO_ENGINE ? 0 : p->engines[at].page_table_bytes;
+    }
+    if (p->has_large_pages) {
+        fprintf(to, "payloads lie in large pages\n");
+    } else if (p->large_reason[0]) {
+        fprintf(to, "no large pages (%s): page tables of %s are counted as other\n",
+                p->large_reason, tool_size(tables));
+    }
+}
+
 void predict_print(const prediction *p, FILE *to)
 {
     const char *bold = tool_color(to) ? "\033[1m" : "", *plain = tool_color(to) ? "\033[0m" : "";
     fprintf(to, "plan %s, order %s\n\n", p->name, plim_load_policy_name(p->policy));
     print_steps(p, to);
     print_tags(p, to);
+    print_large_pages(p, to);
     for (size_t i = 0; i < p->warning_count; i++) {
         fprintf(to, "%swarning: %s\n", i ? "" : "\n", p->warnings[i]);
     }
@@ -100,6 +116,9 @@ void predict_json(const prediction *p, FILE *to)
             ",\"run\":%" PRIu64 ",\"by_tag\":",
             p->peak_bytes, p->peak_is_load ? "load" : "run", p->plan.peak_bytes, p->run_bytes);
     json_tags(p->peak_by_tag, to);
+    fprintf(to, ",\"large_pages\":{\"used\":%s,\"reason\":", p->has_large_pages ? "true" : "false");
+    json_text(to, p->large_reason);
+    fputc('}', to);
     fprintf(to, ",\"fits\":%s,\"deficit\":%" PRIu64 ",\"warnings\":[", p->fits ? "true" : "false",
             p->deficit_bytes);
     for (size_t i = 0; i < p->warning_count; i++) {

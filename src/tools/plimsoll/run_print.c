@@ -153,17 +153,33 @@ static void print_framework(const deployment *d, FILE *to)
     }
 }
 
-static uint64_t rss_peak(const deployment *d)
+/* What the kernel held for the process: resident pages at their peak, and page tables. */
+static uint64_t kernel_peak(const deployment *d)
 {
     uint64_t peak = d->report->process.rss_peak_bytes;
-    return peak == PLIM_UNKNOWN_BYTES ? 0 : peak;
+    uint64_t tables = d->report->process.page_table_bytes;
+    return (peak == PLIM_UNKNOWN_BYTES ? 0 : peak) + (tables == PLIM_UNKNOWN_BYTES ? 0 : tables);
+}
+
+static void print_large_pages(const deployment *d, FILE *to)
+{
+    const char *why = "";
+    uint64_t bytes = 0;
+    bool has = plim_runtime_has_large_pages(d->runtime, &why);
+    for (size_t i = 0; i < d->m->engine_count; i++) {
+        plim_engine_stats s;
+        plim_engine_read(d->engines[i].engine, &s);
+        bytes += s.load.huge_bytes;
+    }
+    fprintf(to, "large pages: %s of the payloads%s%s%s\n", tool_size(bytes),
+            has ? "" : "; their page tables are charged (", why, has ? "" : ")");
 }
 
 static run_verdict verdict_of(const deployment *d)
 {
     const plim_account *a = &d->report->account;
     return (run_verdict){
-        .cap = a->cap_bytes, .account_peak = a->peak_bytes, .rss_peak = rss_peak(d)};
+        .cap = a->cap_bytes, .account_peak = a->peak_bytes, .rss_peak = kernel_peak(d)};
 }
 
 bool run_within_cap(const deployment *d)
@@ -178,6 +194,7 @@ void run_print(const deployment *d, FILE *to)
     o.color = tool_color(to);
     o.columns = tool_columns(to);
     print_engines(d, to);
+    print_large_pages(d, to);
     print_episodes(d, to);
     fputc('\n', to);
     if (plim_report_text(d->report, &o, tool_file_sink, to, NULL) != PLIM_OK) {
@@ -237,6 +254,7 @@ static void json_run(const deployment *d, FILE *to)
 {
     episode_sum mean, most;
     const plim_account *a = &d->report->account;
+    const char *why = "";
     sum_up(d, &mean, &most);
     fprintf(to, "\"run\":{\"name\":");
     json_text(to, d->p->name);
@@ -253,11 +271,16 @@ static void json_run(const deployment *d, FILE *to)
     json_sum("maximum", &most, to);
     fprintf(to, ",\"predicted\":");
     predict_json(d->p, to);
+    bool has_large_pages = plim_runtime_has_large_pages(d->runtime, &why);
+    fprintf(to, ",\"large_pages\":{\"asked\":\"%s\",\"used\":%s,\"reason\":",
+            LARGE_PAGES_NAMES[d->m->large_pages], has_large_pages ? "true" : "false");
+    json_text(to, why);
     fprintf(to,
-            ",\"measured\":{\"account_peak\":%" PRIu64 ",\"rss_peak\":%" PRIu64 "},\"cap\":%" PRIu64
-            ",\"within\":%s,\"faults\":%" PRIu64 "}",
-            a->peak_bytes, rss_peak(d), a->cap_bytes, run_within_cap(d) ? "true" : "false",
-            d->faults);
+            "},\"measured\":{\"account_peak\":%" PRIu64 ",\"rss_peak\":%" PRIu64
+            ",\"kernel_peak\":%" PRIu64 "},\"cap\":%" PRIu64 ",\"within\":%s,\"faults\":%" PRIu64
+            "}",
+            a->peak_bytes, d->report->process.rss_peak_bytes, kernel_peak(d), a->cap_bytes,
+            run_within_cap(d) ? "true" : "false", d->faults);
 }
 
 typedef struct splice {

@@ -70,8 +70,8 @@ void manifest_print(const manifest *m, FILE *to)
     } else {
         fprintf(to, "  budget.fraction: %g\n", m->fraction);
     }
-    fprintf(to, "  budget.reserve: %s\n  budget.seal: %s\n  order: %s\n",
-            tool_size(m->reserve_bytes), SEALS[m->seal],
+    fprintf(to, "  budget.reserve: %s\n  budget.seal: %s\n  budget.large_pages: %s\n  order: %s\n",
+            tool_size(m->reserve_bytes), SEALS[m->seal], LARGE_PAGES_NAMES[m->large_pages],
             plim_load_policy_name((plim_load_policy)m->order));
     fprintf(to, "  framework: %s resident, %s extra\n", tool_size(m->framework_bytes),
             tool_size(m->framework_extra_bytes));
