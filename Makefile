@@ -156,7 +156,9 @@ bench-predict: deps tools lib $(B)/make_episode $(B)/bench/bench_predict ## pred
 	-$(Q)$(MAKE) models
 	$(Q)$(B)/bench/bench_predict $(ARGS)
 bench-peak: deps $(B)/bench/bench_peak ## peak memory as the kernel counts it (ARGS=--quick)
-	$(Q)$(B)/bench/bench_peak $(ARGS)
+	-$(Q)$(MAKE) models
+	$(Q)PLIMSOLL_ONNXRUNTIME="$${PLIMSOLL_ONNXRUNTIME:-$$PWD/build/wheels/libonnxruntime.so}" \
+	  $(B)/bench/bench_peak $(ARGS)
 
 -include $(wildcard $(B)/*.d $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)
 

@@ -93,6 +93,39 @@ static inline void onnx_entry(onnx_text *tensor, const char *key, const char *va
     onnx_close(tensor, 13, &entry);
 }
 
+static inline bool onnx_random_into(float *to, uint64_t count, float scale, uint64_t *state)
+{
+    uint64_t x = *state;
+    for (uint64_t i = 0; i < count; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        to[i] = (float)(int32_t)x * (scale / 2147483648.0f);
+    }
+    *state = x;
+    return true;
+}
+
+/* The same inside the model: the numbers themselves. */
+static inline void onnx_inline(onnx_text *graph, const char *name, uint64_t rows, uint64_t columns,
+                               float scale, uint64_t *state)
+{
+    onnx_text tensor = {0};
+    const uint64_t count = (rows ? rows : 1) * columns;
+    float *values = malloc(count * sizeof(float));
+    if (!values) {
+        abort();
+    }
+    if (rows) {
+        onnx_number(&tensor, 1, rows);
+    }
+    onnx_number(&tensor, 1, columns);
+    onnx_number(&tensor, 2, 1);
+    onnx_string(&tensor, 8, name);
+    onnx_random_into(values, count, scale, state);
+    onnx_bytes(&tensor, 9, values, count * sizeof(float));
+    free(values);
+    onnx_close(graph, 5, &tensor);
+}
+
 /* rows x columns, or a vector when rows is 0. */
 static inline void onnx_constant(onnx_text *graph, const char *name, uint64_t rows,
                                  uint64_t columns, const char *location, uint64_t offset)
@@ -134,30 +167,27 @@ static inline void onnx_value(onnx_text *graph, uint32_t field, const char *name
 static inline bool onnx_random(FILE *to, uint64_t count, float scale, uint64_t *state)
 {
     static float buffer[1 << 18];
-    uint64_t x = *state;
     bool is_good = true;
     while (count && is_good) {
         size_t n = count < (1 << 18) ? (size_t)count : (1 << 18);
-        for (size_t i = 0; i < n; i++) {
-            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-            buffer[i] = (float)(int32_t)x * (scale / 2147483648.0f);
-        }
-        is_good = fwrite(buffer, sizeof(float), n, to) == n;
+        is_good =
+            onnx_random_into(buffer, n, scale, state) && fwrite(buffer, sizeof(float), n, to) == n;
         count -= n;
     }
-    *state = x;
     return is_good;
 }
 
-/* Writes @path and @path.data. False: see errno. */
-static inline bool onnx_write_mlp(const char *path, uint64_t layers, uint64_t width, uint64_t seed)
+/* Writes @path and @path.data, or all into @path when @is_inline (in memory first; a protobuf
+ * message ends at 2 GiB). False: see errno. */
+static inline bool onnx_write_model(const char *path, uint64_t layers, uint64_t width,
+                                    uint64_t seed, bool is_inline)
 {
     onnx_text graph = {0}, model = {0}, opset = {0};
     char data[4096], in[32] = "x", w[32], b[32], m[32], a[32], out[32];
     uint64_t at = 0, state = seed * 2654435761u + 88172645463325252u;
     snprintf(data, sizeof(data), "%s.data", path);
     const char *location = strrchr(data, '/') ? strrchr(data, '/') + 1 : data;
-    FILE *constants = fopen(data, "wb");
+    FILE *constants = fopen(is_inline ? "/dev/null" : data, "wb");
     bool is_good = constants != NULL;
     for (uint64_t i = 0; is_good && i < layers; i++) {
         unsigned long long n = i;
@@ -171,6 +201,12 @@ static inline bool onnx_write_mlp(const char *path, uint64_t layers, uint64_t wi
         onnx_node(&graph, "MatMul", in, w, m);
         onnx_node(&graph, "Add", m, b, a);
         onnx_node(&graph, "Relu", a, NULL, out);
+        if (is_inline) {
+            onnx_inline(&graph, w, width, width, 2.4f / sqrtf((float)width), &state);
+            onnx_inline(&graph, b, 0, width, 0.1f, &state);
+            memcpy(in, out, sizeof(in));
+            continue;
+        }
         onnx_constant(&graph, w, width, width, location, at);
         at += width * width * sizeof(float);
         onnx_constant(&graph, b, 0, width, location, at);
@@ -194,6 +230,11 @@ static inline bool onnx_write_mlp(const char *path, uint64_t layers, uint64_t wi
     is_good = f && fclose(f) == 0 && is_good;
     free(model.data);
     return is_good;
+}
+
+static inline bool onnx_write_mlp(const char *path, uint64_t layers, uint64_t width, uint64_t seed)
+{
+    return onnx_write_model(path, layers, width, seed, false);
 }
 
 #endif
