@@ -28,20 +28,27 @@ void run_table_line(FILE *to, const run_episode *e, bool si_units)
     fprintf(to, "%s\n", e->is_partial ? " partial" : "");
 }
 
+uint64_t run_kernel_peak(const plim_report *report)
+{
+    uint64_t peak = report->process.rss_peak_bytes;
+    uint64_t tables = report->process.page_table_bytes;
+    return (peak == PLIM_UNKNOWN_BYTES ? 0 : peak) + (tables == PLIM_UNKNOWN_BYTES ? 0 : tables);
+}
+
 bool run_verdict_is_within(const run_verdict *v)
 {
-    return larger(v->account_peak, v->rss_peak) <= v->cap;
+    return larger(v->account_peak, v->kernel_peak) <= v->cap;
 }
 
 void run_verdict_print(FILE *to, const run_verdict *v)
 {
-    uint64_t peak = larger(v->account_peak, v->rss_peak);
+    uint64_t peak = larger(v->account_peak, v->kernel_peak);
     bool ok = run_verdict_is_within(v);
     char a[24], b[24], c[24];
     fprintf(to, "%s%s the load line: peak %s%s of %s, %s %s%s\n",
             v->color ? (ok ? "\033[1;32m" : "\033[1;31m") : "", ok ? "within" : "over",
             plim_bytes_format(peak, v->si_units, a, sizeof(a)),
-            v->rss_peak > v->account_peak ? " (RSS)" : "",
+            v->kernel_peak > v->account_peak ? " (kernel)" : "",
             plim_bytes_format(v->cap, v->si_units, b, sizeof(b)),
             plim_bytes_format(ok ? v->cap - peak : peak - v->cap, v->si_units, c, sizeof(c)),
             ok ? "left" : "too much", v->color ? "\033[0m" : "");

@@ -24,9 +24,11 @@ void run_table_line(FILE *to, const run_episode *e, bool si_units);
 
 /* "within the load line: ..." - the last line of both tools. */
 typedef struct run_verdict {
-    uint64_t cap, account_peak, rss_peak;
+    uint64_t cap, account_peak, kernel_peak;
     bool color, si_units;
 } run_verdict;
+/* What the kernel held for the process: resident pages at their peak, and page tables. */
+uint64_t run_kernel_peak(const plim_report *report);
 bool run_verdict_is_within(const run_verdict *v);
 void run_verdict_print(FILE *to, const run_verdict *v);
 

@@ -155,10 +155,9 @@ static bool file_sink(void *context, const char *text, size_t text_bytes)
 
 static run_verdict verdict_of(const request *r, const plim_report *report)
 {
-    uint64_t rss = report->process.rss_peak_bytes;
     return (run_verdict){.cap = r->fail_over ? r->fail_over : report->account.cap_bytes,
                          .account_peak = report->account.peak_bytes,
-                         .rss_peak = rss == PLIM_UNKNOWN_BYTES ? 0 : rss,
+                         .kernel_peak = run_kernel_peak(report),
                          .si_units = r->si};
 }
 

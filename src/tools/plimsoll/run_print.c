@@ -153,14 +153,6 @@ static void print_framework(const deployment *d, FILE *to)
     }
 }
 
-/* What the kernel held for the process: resident pages at their peak, and page tables. */
-static uint64_t kernel_peak(const deployment *d)
-{
-    uint64_t peak = d->report->process.rss_peak_bytes;
-    uint64_t tables = d->report->process.page_table_bytes;
-    return (peak == PLIM_UNKNOWN_BYTES ? 0 : peak) + (tables == PLIM_UNKNOWN_BYTES ? 0 : tables);
-}
-
 static void print_large_pages(const deployment *d, FILE *to)
 {
     const char *why = "";
@@ -178,8 +170,9 @@ static void print_large_pages(const deployment *d, FILE *to)
 static run_verdict verdict_of(const deployment *d)
 {
     const plim_account *a = &d->report->account;
-    return (run_verdict){
-        .cap = a->cap_bytes, .account_peak = a->peak_bytes, .rss_peak = kernel_peak(d)};
+    return (run_verdict){.cap = a->cap_bytes,
+                         .account_peak = a->peak_bytes,
+                         .kernel_peak = run_kernel_peak(d->report)};
 }
 
 bool run_within_cap(const deployment *d)
@@ -279,8 +272,8 @@ static void json_run(const deployment *d, FILE *to)
             "},\"measured\":{\"account_peak\":%" PRIu64 ",\"rss_peak\":%" PRIu64
             ",\"kernel_peak\":%" PRIu64 "},\"cap\":%" PRIu64 ",\"within\":%s,\"faults\":%" PRIu64
             "}",
-            a->peak_bytes, d->report->process.rss_peak_bytes, kernel_peak(d), a->cap_bytes,
-            run_within_cap(d) ? "true" : "false", d->faults);
+            a->peak_bytes, d->report->process.rss_peak_bytes, run_kernel_peak(d->report),
+            a->cap_bytes, run_within_cap(d) ? "true" : "false", d->faults);
 }
 
 typedef struct splice {
