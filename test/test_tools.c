@@ -231,6 +231,26 @@ static void write_manifest(const char *name, const char *cap)
     write_file(name, text);
 }
 
+static void page_tables_are_in_the_plan_when_there_are_no_large_pages(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_manifest("never.yaml", "128 MiB, large_pages: never");
+    write_manifest("auto.yaml", "128 MiB");
+    write_manifest("wrong.yaml", "128 MiB, large_pages: sometimes");
+    assert_int_equal(run("plimsoll", "plan never.yaml --json"), 0);
+    assert_says(out, "\"large_pages\":{\"used\":false,\"reason\":\"large_pages is never\"}");
+    assert_int_equal(run("plimsoll", "plan never.yaml --verbose"), 0);
+    assert_says(errors, "budget.large_pages: never");
+    assert_says(out, "page tables of 4.0 KiB are counted as other");
+    assert_int_equal(run("plimsoll", "plan auto.yaml"), 0);
+    assert_true(strstr(out, "payloads lie in large pages") || strstr(out, "no large pages ("));
+    assert_int_equal(run("plimsoll", "run never.yaml --max-frames 3 --json"), 0);
+    assert_says(out, "\"large_pages\":{\"asked\":\"never\",\"used\":false");
+    assert_int_equal(run("plimsoll", "plan wrong.yaml"), 2);
+    assert_says(errors, "budget.large_pages");
+}
+
 /* The breakdown alone: from its head to its last line. */
 static void cut_table(char *text)
 {
@@ -516,6 +536,7 @@ int main(void)
         cmocka_unit_test(every_fault_of_a_manifest_is_named_with_its_line),
         cmocka_unit_test(text_that_is_not_yaml_is_refused_with_its_line),
         cmocka_unit_test(pack_verify_and_a_flipped_bit),
+        cmocka_unit_test(page_tables_are_in_the_plan_when_there_are_no_large_pages),
         cmocka_unit_test(run_and_memreport_print_one_table),
         cmocka_unit_test(every_key_of_the_json_is_documented),
         cmocka_unit_test(run_ends_with_a_report_that_memreport_shows),
