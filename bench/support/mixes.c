@@ -327,12 +327,17 @@ void mix_write(const mix *self, const mix_shelf *shelf, uint64_t cap_bytes, bool
     }
 }
 
-void mix_forget_traces(const mix *self, const mix_shelf *shelf)
+void mix_forget_trace(const mix *self, const mix_shelf *shelf, unsigned engine)
 {
     char path[MIX_PATH + 16];
+    snprintf(path, sizeof(path), "%.400s/%s.plan.csv", shelf->folder,
+             shelf->artifacts[self->engines[engine]].name);
+    unlink(path);
+}
+
+void mix_forget_traces(const mix *self, const mix_shelf *shelf)
+{
     for (unsigned i = 0; i < self->count; i++) {
-        snprintf(path, sizeof(path), "%.400s/%s.plan.csv", shelf->folder,
-                 shelf->artifacts[self->engines[i]].name);
-        unlink(path);
+        mix_forget_trace(self, shelf, i);
     }
 }

@@ -40,5 +40,7 @@ void mix_draw(mix *self, const mix_shelf *shelf, uint64_t *state);
 void mix_write(const mix *self, const mix_shelf *shelf, uint64_t cap_bytes, bool hollow,
                const char *path);
 void mix_forget_traces(const mix *self, const mix_shelf *shelf);
+/* Of one engine only: a group then holds planned places and a dynamic region side by side. */
+void mix_forget_trace(const mix *self, const mix_shelf *shelf, unsigned engine);
 
 #endif

@@ -175,6 +175,7 @@ static void predict_activations(const manifest_engine *e, const plim_card *card,
     snprintf(path, sizeof(path), "%s" PLIM_PLAN_FILE_TAIL, e->artifact);
     if (plan_head_read(path, &want, &plan)) {
         out->activation_is_known = true;
+        out->activation_is_planned = true;
         out->activation_bytes = io_granules(plan.height_bytes);
         out->head_bytes += io_granules(plan.request_count * PLIM_REPLAY_REQUEST_BYTES) + IO_GRANULE;
         return;
@@ -263,18 +264,30 @@ static void add_part(plim_load_item *item, plim_tag tag, uint64_t bytes)
     item->resident_bytes += bytes;
 }
 
+/* What the members of @index's group hold together, as far as the first @count engines go.
+ *
+ * A group has one span of planned places, as high as its highest plan, and beside it one dynamic
+ * region for members without a plan: a member of each kind makes the group hold both. */
+static uint64_t group_bytes(const manifest *m, const prediction *p, size_t index, size_t count)
+{
+    uint64_t planned = 0, dynamic = 0;
+    for (size_t i = 0; i < count; i++) {
+        const predicted_engine *e = &p->engines[i];
+        if (i != index &&
+            (!m->engines[index].scratch_group[0] ||
+             strcmp(m->engines[i].scratch_group, m->engines[index].scratch_group) != 0)) {
+            continue;
+        }
+        uint64_t *highest = e->activation_is_planned ? &planned : &dynamic;
+        *highest = larger(*highest, e->activation_bytes);
+    }
+    return planned + dynamic;
+}
+
 /* What this member adds to its group, if the members before it are there already. */
 static uint64_t group_growth(const manifest *m, const prediction *p, size_t index)
 {
-    uint64_t before = 0;
-    for (size_t i = 0; i < index; i++) {
-        if (m->engines[index].scratch_group[0] &&
-            strcmp(m->engines[i].scratch_group, m->engines[index].scratch_group) == 0) {
-            before = larger(before, p->engines[i].activation_bytes);
-        }
-    }
-    uint64_t own = p->engines[index].activation_bytes;
-    return own > before ? own - before : 0;
+    return group_bytes(m, p, index, index + 1) - group_bytes(m, p, index, index);
 }
 
 static void add_items(const manifest *m, prediction *p)

@@ -15,7 +15,7 @@ typedef struct predicted_engine {
     uint64_t payload_bytes;
     uint64_t head_bytes, page_table_bytes, weights_bytes, session_bytes, activation_bytes, io_bytes;
     uint64_t extra_bytes;
-    bool activation_is_known, backend_is_present;
+    bool activation_is_known, activation_is_planned, backend_is_present;
     char version[64]; /* the backend's, here */
 } predicted_engine;
 
