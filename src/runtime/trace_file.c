@@ -313,7 +313,9 @@ plim_status plim_trace_load(const char *path, const plim_trace_key *key, plim_re
                             plim_trace_plan *out, plim_error *err)
 {
     *out = (plim_trace_plan){.buffers = NULL};
-    reader from = {.path = path, .err = err, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    /* O_NONBLOCK: a pipe under this name must not hold the load up; it has no first line. */
+    reader from = {
+        .path = path, .err = err, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
     if (from.fd < 0) {
         plim_status status = errno == ENOENT || errno == ENOTDIR ? PLIM_E_NOT_FOUND : PLIM_E_IO;
         (void)PLIM_FAIL(err, status, .what = "activation plan", .os_errno = errno);
