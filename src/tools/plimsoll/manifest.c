@@ -21,6 +21,7 @@ static const char *const SEALS[] = {"open", "count", "refuse", NULL};
 const char *const LARGE_PAGES_NAMES[] = {"auto", "never", "require", NULL};
 static const char *const ORDERS[] = {"optimal", "as-listed", "largest-first", NULL};
 
+#define NESTING_MAX  64u
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define TEXT(type, key, field)                                                                     \
     {                                                                                              \
@@ -153,11 +154,11 @@ static void read_inputs(yaml_reader *r, yaml_node_t *node, void *base, const cha
 
 /* ---- engines ---- */
 
-enum { ENGINE_NAME, ENGINE_ARTIFACT };
+enum { ENGINE_NAME, ENGINE_ARTIFACT, ENGINE_BACKEND };
 static const yaml_key ENGINE_KEYS[] = {
     [ENGINE_NAME] = TEXT(manifest_engine, "name", name),
     [ENGINE_ARTIFACT] = PATH(manifest_engine, "artifact", artifact),
-    TEXT(manifest_engine, "backend", backend),
+    [ENGINE_BACKEND] = TEXT(manifest_engine, "backend", backend),
     PLAIN(manifest_engine, "threads", KEY_COUNT, threads),
     PLAIN(manifest_engine, "prepack", KEY_BOOL, prepack),
     TEXT(manifest_engine, "scratch_group", scratch_group),
@@ -166,6 +167,19 @@ static const yaml_key ENGINE_KEYS[] = {
     PLAIN(manifest_engine, "activation_limit", KEY_SIZE, activation_limit_bytes),
     NODE("inputs", read_inputs),
 };
+
+static void check_backend_name(yaml_reader *r, const manifest_engine *e, uint32_t line,
+                               const char *where)
+{
+    const plim_backend_ops *ops = NULL;
+    plim_error err;
+    char full[128];
+    if (e->backend[0] && plim_backend_find(e->backend, &ops, &err) != PLIM_OK) {
+        yaml_where(full, sizeof(full), where, "backend");
+        complain(r->bad, r->file, line, full, "'%s': no such backend; there are: %s", e->backend,
+                 err.found);
+    }
+}
 
 static void read_engine(yaml_reader *r, yaml_node_t *node, manifest *m, const char *where)
 {
@@ -180,6 +194,7 @@ static void read_engine(yaml_reader *r, yaml_node_t *node, manifest *m, const ch
                      ENGINE_KEYS[k].name);
         }
     }
+    check_backend_name(r, e, seen.line[ENGINE_BACKEND], where);
     if (e->every == 0 || e->threads > 1024) {
         complain(r->bad, r->file, e->line, where, "'every' is at least 1, 'threads' at most 1024");
     }
@@ -217,7 +232,11 @@ static void read_budget(yaml_reader *r, yaml_node_t *node, void *base, const cha
         CHOICE(manifest, "large_pages", LARGE_PAGES_NAMES, large_pages),
     };
     yaml_seen seen;
+    unsigned before = r->bad->count;
     yaml_bind(r, node, KEYS, COUNT(KEYS), base, where, &seen);
+    if (seen.line[0] && !((manifest *)base)->cap_bytes && r->bad->count == before) {
+        complain(r->bad, r->file, seen.line[0], "budget.cap", "a size above 0 is wanted");
+    }
     if (!seen.line[0] == !seen.line[1]) {
         complain(r->bad, r->file, yaml_line(node), where,
                  "give one of 'cap' (a size) and 'fraction' (of the host's memory)");
@@ -310,6 +329,51 @@ static void read_root(yaml_reader *r, yaml_node_t *root, manifest *m)
     }
 }
 
+/* How deep brackets and indicators nest; a parser's time grows with the square of it. */
+static bool is_shallow(const char *text, size_t bytes, uint32_t *line)
+{
+    size_t depth = 0, indicators = 0;
+    *line = 1;
+    for (size_t i = 0; i < bytes && depth <= NESTING_MAX && indicators <= NESTING_MAX; i++) {
+        char c = text[i];
+        depth += c == '[' || c == '{';
+        depth -= depth && (c == ']' || c == '}');
+        bool is_last = i + 1 == bytes || text[i + 1] == ' ' || text[i + 1] == '\n';
+        indicators += (c == '-' || c == '?') && is_last;
+        if (c == '\n') {
+            (*line)++;
+            indicators = 0;
+        }
+    }
+    return depth <= NESTING_MAX && indicators <= NESTING_MAX;
+}
+
+static void complain_parser(complaints *bad, const char *file, const yaml_parser_t *parser,
+                            const char *text, size_t bytes)
+{
+    size_t at = parser->problem_mark.index;
+    uint32_t line = (uint32_t)parser->problem_mark.line + 1;
+    const char *problem = parser->problem ? parser->problem : "not YAML";
+    bool is_tab = at < bytes && text[at] == '\t';
+    complain(bad, file, line, "", "%s%s", problem,
+             is_tab ? "; a tab does not indent, use spaces" : "");
+}
+
+/* What stands behind a "---" would not be read. */
+static void hold_to_one(yaml_reader *r, yaml_parser_t *parser, const char *text, size_t bytes)
+{
+    yaml_document_t second;
+    if (!yaml_parser_load(parser, &second)) {
+        complain_parser(r->bad, r->file, parser, text, bytes);
+        return;
+    }
+    if (yaml_document_get_root_node(&second)) {
+        complain(r->bad, r->file, (uint32_t)second.start_mark.line + 1, "",
+                 "a second document; a manifest is one");
+    }
+    yaml_document_delete(&second);
+}
+
 bool manifest_parse(const char *text, size_t bytes, const char *path, const char *folder,
                     manifest *out, complaints *bad)
 {
@@ -327,14 +391,17 @@ bool manifest_parse(const char *text, size_t bytes, const char *path, const char
         complain(bad, r.file, 1, "", "no memory to parse it");
         return false;
     }
+    uint32_t line;
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
-    if (!yaml_parser_load(&parser, &document)) {
-        complain(bad, r.file, (uint32_t)parser.problem_mark.line + 1, "", "%s",
-                 parser.problem ? parser.problem : "not YAML");
+    if (!is_shallow(text, bytes, &line)) {
+        complain(bad, r.file, line, "", "nested deeper than %u", NESTING_MAX);
+    } else if (!yaml_parser_load(&parser, &document)) {
+        complain_parser(bad, r.file, &parser, text, bytes);
     } else {
         yaml_node_t *root = yaml_document_get_root_node(&document);
         if (root) {
             read_root(&r, root, out);
+            hold_to_one(&r, &parser, text, bytes);
         } else {
             complain(bad, r.file, 1, "", "the file is empty");
         }
@@ -357,10 +424,11 @@ bool manifest_read(const char *path, manifest *out, complaints *bad)
         return false;
     }
     size_t bytes = fread(text, 1, sizeof(text), f);
-    bool is_whole = feof(f) && !ferror(f);
+    int number = ferror(f) ? errno : 0;
+    bool is_whole = feof(f) && !number;
     fclose(f);
     if (!is_whole) {
-        complain(bad, path, 0, "", "not readable, or larger than 1 MiB");
+        complain(bad, path, 0, "", "%s", number ? strerror(number) : "larger than 1 MiB");
         return false;
     }
     return manifest_parse(text, bytes, path, folder, out, bad);

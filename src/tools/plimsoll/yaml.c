@@ -14,6 +14,29 @@
 
 #include "src/tools/plimsoll/tool.h"
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 127;
+}
+
+/* Words of the file must not act on the terminal that shows them. */
+static void make_plain(char *text)
+{
+    for (; *text; text++) {
+        *text = is_control(*text) ? '?' : *text;
+    }
+}
+
+static bool is_plain(const yaml_node_t *scalar)
+{
+    for (size_t i = 0; i < scalar->data.scalar.length; i++) {
+        if (is_control((char)scalar->data.scalar.value[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void complain(complaints *to, const char *file, uint32_t line, const char *key, const char *format,
               ...)
 {
@@ -22,13 +45,17 @@ void complain(complaints *to, const char *file, uint32_t line, const char *key, 
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    make_plain(message);
     to->count++;
     char at[16] = ""; /* line 0: the file as a whole */
     if (line > 0) {
         snprintf(at, sizeof(at), ":%u", (unsigned)line);
     }
+    char where[256];
+    snprintf(where, sizeof(where), "%s", key);
+    make_plain(where);
     int n = snprintf(to->text + to->used, sizeof(to->text) - to->used, "%s%s: %s%s%s\n", file, at,
-                     key, key[0] ? ": " : "", message);
+                     where, where[0] ? ": " : "", message);
     if (n > 0 && (size_t)n < sizeof(to->text) - to->used) {
         to->used += (size_t)n;
     } else {
@@ -168,6 +195,9 @@ static void bind_value(yaml_reader *r, const yaml_key *k, yaml_node_t *value, vo
         k->nested(r, value, base, where);
     } else if (value->type != YAML_SCALAR_NODE || yaml_text(value)[0] == 0) {
         complain(r->bad, r->file, yaml_line(value), where, "a value is wanted here");
+    } else if (!is_plain(value)) {
+        complain(r->bad, r->file, yaml_line(value), where, "'%s': no control characters here",
+                 yaml_text(value));
     } else if (!put_value(r, k, yaml_text(value), (char *)base + k->offset, &why)) {
         complain(r->bad, r->file, yaml_line(value), where, "'%s': %s", yaml_text(value), why);
     }
