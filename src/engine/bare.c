@@ -217,25 +217,9 @@ static plim_status add_files(bare_reader *b)
 
 static plim_status check_root(const plim_engine_file *self, plim_error *err)
 {
-    plim_digest digest;
     uint8_t root[PLIM_DIGEST_BYTES];
-    bool done = plim_digest_start(&digest);
-    for (size_t i = 0; done && i < self->chunk_count; i++) {
-        done = plim_digest_add(&digest, self->chunks[i].sha256, PLIM_DIGEST_BYTES);
-    }
-    if (!digest.context || !plim_digest_final(&digest, root) || !done) {
-        return plim_digest_failed(err);
-    }
-    if (!self->card->has_payload_root ||
-        memcmp(root, self->card->payload_root, sizeof(root)) != 0) {
-        return plim_digest_refuse("the card's digests are not its root's", "payload.root",
-                                  self->card->payload_root, root, err);
-    }
-    if (self->card->payload_bytes != self->payload_bytes) {
-        return PLIM_FAIL(err, PLIM_E_FORMAT, .what = "the card is not this payload's",
-                         .want = self->card->payload_bytes, .have = self->payload_bytes);
-    }
-    return PLIM_OK;
+    PLIM_TRY(plim_engine_root(self, root, err));
+    return plim_engine_check_root(self, root, err);
 }
 
 /* Replaces the one section of a safetensors file by that one and one for each tensor. */

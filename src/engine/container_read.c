@@ -27,30 +27,13 @@ static plim_status check_digest(uint8_t *bytes, const plim_container_head *head,
 static plim_status check_root(const plim_engine_file *self, const plim_container_head *head,
                               plim_error *err)
 {
-    plim_digest digest;
     uint8_t root[PLIM_DIGEST_BYTES];
-    bool done = plim_digest_start(&digest);
-    for (size_t i = 0; done && i < self->chunk_count; i++) {
-        done = plim_digest_add(&digest, self->chunks[i].sha256, PLIM_DIGEST_BYTES);
-    }
-    if (!digest.context || !plim_digest_final(&digest, root) || !done) {
-        return plim_digest_failed(err);
-    }
+    PLIM_TRY(plim_engine_root(self, root, err));
     if (memcmp(root, head->root, sizeof(root)) != 0) {
         return plim_digest_refuse("the chunk table is not the header's", "root", head->root, root,
                                   err);
     }
-    if (!self->card->has_payload_root ||
-        memcmp(root, self->card->payload_root, sizeof(root)) != 0) {
-        return plim_digest_refuse("the card is not this payload's", "payload.root",
-                                  self->card->payload_root, root, err);
-    }
-    if (self->card->payload_bytes != head->payload_bytes) {
-        return plim_container_refuse(PLIM_E_FORMAT, "the card is not this payload's",
-                                     "payload.bytes", self->card->payload_bytes,
-                                     head->payload_bytes, err);
-    }
-    return PLIM_OK;
+    return plim_engine_check_root(self, root, err);
 }
 
 static plim_status read_tables(plim_engine_file *self, const uint8_t *bytes,
@@ -124,13 +107,13 @@ plim_status plim_container_read(int fd, const char *path, uint64_t file_bytes, p
         plim_engine_file_make(home, path, head.section_count, head.chunk_count, 1, &self, err));
     uint64_t mark = home->is_bump ? plim_region_mark(home->region) : 0;
     PLIM_TRY(plim_home_take(home, head.body_offset, &bytes, err));
+    self->payload_bytes = head.payload_bytes;
     PLIM_TRY(read_head(self, fd, bytes, &head, err));
     plim_home_drop(home, bytes);
     if (home->is_bump) {
         PLIM_TRY(plim_region_rewind(home->region, mark, err));
     }
     self->chunk_bytes = head.chunk_bytes;
-    self->payload_bytes = head.payload_bytes;
     self->room_bytes = plim_engine_pages(head.payload_bytes);
     self->files[0] = (plim_stream_file){.fd = fd, .path = self->path, .size_bytes = file_bytes};
     self->file_count = 1;

@@ -71,6 +71,13 @@ plim_status plim_engine_read_at(int fd, const char *path, void *out, size_t size
 /* A file name that describes itself must say what the card says. Errors: E_MISMATCH. */
 plim_status plim_engine_check_name(const char *path, const plim_card *card, plim_error *err);
 
+/* Root of the hash tree: the digest over all chunk digests, in order. The card must say the same
+ * root and the same payload size. Errors: E_CORRUPT, E_FORMAT. */
+plim_status plim_engine_root(const plim_engine_file *self, uint8_t out[PLIM_DIGEST_BYTES],
+                             plim_error *err);
+plim_status plim_engine_check_root(const plim_engine_file *self,
+                                   const uint8_t root[PLIM_DIGEST_BYTES], plim_error *err);
+
 const char *plim_engine_base_name(const char *path);
 
 /* One block of @home with the object, its card, tables of these sizes and a copy of @path. */

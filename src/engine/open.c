@@ -14,6 +14,7 @@
 
 #include "arena/bytes.h"
 #include "src/engine/bare.h"
+#include "src/engine/digest.h"
 #include "src/engine/file.h"
 
 #define TRIES 64u /* while a pair is being replaced */
@@ -125,6 +126,36 @@ plim_status plim_engine_read_at(int fd, const char *path, void *out, size_t size
         to += n;
         offset += (uint64_t)n;
         size -= (size_t)n;
+    }
+    return PLIM_OK;
+}
+
+plim_status plim_engine_root(const plim_engine_file *self, uint8_t out[PLIM_DIGEST_BYTES],
+                             plim_error *err)
+{
+    plim_digest digest;
+    bool done = plim_digest_start(&digest);
+    for (size_t i = 0; done && i < self->chunk_count; i++) {
+        done = plim_digest_add(&digest, self->chunks[i].sha256, PLIM_DIGEST_BYTES);
+    }
+    if (!digest.context || !plim_digest_final(&digest, out) || !done) {
+        return plim_digest_failed(err);
+    }
+    return PLIM_OK;
+}
+
+plim_status plim_engine_check_root(const plim_engine_file *self,
+                                   const uint8_t root[PLIM_DIGEST_BYTES], plim_error *err)
+{
+    const plim_card *card = self->card;
+    if (!card->has_payload_root || memcmp(root, card->payload_root, PLIM_DIGEST_BYTES) != 0) {
+        return plim_digest_refuse("the card is not this payload's", "payload.root",
+                                  card->payload_root, root, err);
+    }
+    if (card->payload_bytes != self->payload_bytes) {
+        return PLIM_FAIL(err, PLIM_E_FORMAT, .what = "the card is not this payload's",
+                         .want = card->payload_bytes, .have = self->payload_bytes,
+                         .field = "payload.bytes");
     }
     return PLIM_OK;
 }
