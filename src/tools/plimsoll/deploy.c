@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "src/tools/plimsoll/tool.h"
 
@@ -22,21 +23,38 @@
 #define SETTLE_STEPS 16u /* a decoder makes its frames within its first references */
 
 static volatile sig_atomic_t stop_signal;
+static struct timespec stop_time; /* of the first one; used in the handler only */
 
-static void take_stop(int signal)
+#define STOP_ECHO_MS 500
+
+/* Whoever stops a whole group of processes (timeout, a shell) often sends the signal twice at
+ * once: what follows within half a second is an echo of the first and not a second wish. */
+static void take_stop(int number)
 {
-    stop_signal = signal;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!stop_signal) {
+        stop_time = now;
+        stop_signal = number;
+    } else if ((now.tv_sec - stop_time.tv_sec) * 1000 +
+                   (now.tv_nsec - stop_time.tv_nsec) / 1000000 >
+               STOP_ECHO_MS) {
+        signal(number, SIG_DFL);
+        raise(number); /* comes through when this handler returns */
+    }
 }
 
 /* The first INT or TERM ends the run after its step, with a report; the second ends the process. */
 static void stop_on_signals(void)
 {
-    struct sigaction old, new = {.sa_handler = take_stop, .sa_flags = SA_RESETHAND | SA_RESTART};
+    struct sigaction old, new = {.sa_handler = take_stop, .sa_flags = SA_RESTART};
     sigemptyset(&new.sa_mask);
+    sigaddset(&new.sa_mask, SIGINT);
+    sigaddset(&new.sa_mask, SIGTERM);
     for (size_t i = 0; i < 2; i++) {
-        int signal = i == 0 ? SIGINT : SIGTERM;
-        if (sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
-            (void)sigaction(signal, &new, NULL);
+        int number = i == 0 ? SIGINT : SIGTERM;
+        if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
+            (void)sigaction(number, &new, NULL);
         }
     }
 }
