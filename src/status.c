@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "plimsoll/budget.h"
+#include "src/text_sink.h"
 
 const char *plim_version(void)
 {
@@ -70,26 +71,6 @@ void plim_error_detail(plim_error *err, const char *format, ...)
     va_end(args);
 }
 
-/* Appends to a buffer that may be too small, and keeps counting what it would have needed. */
-typedef struct sink {
-    char *buffer;
-    size_t buffer_bytes, needed_bytes;
-} sink;
-
-static void say(sink *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(sink *to, const char *format, ...)
-{
-    size_t at = to->needed_bytes < to->buffer_bytes ? to->needed_bytes : to->buffer_bytes;
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(to->buffer_bytes > at ? to->buffer + at : NULL, to->buffer_bytes - at, format,
-                      args);
-    va_end(args);
-    if (n > 0) {
-        to->needed_bytes += (size_t)n;
-    }
-}
-
 static const char *remedy(plim_status status)
 {
     switch (status) {
@@ -106,39 +87,39 @@ static const char *remedy(plim_status status)
 
 size_t plim_error_format(const plim_error *error, char *buffer, size_t buffer_bytes)
 {
-    sink to = {buffer, buffer_bytes, 0};
-    say(&to, "%s: %s", plim_status_name(error->status),
-        error->what ? error->what : plim_status_text(error->status));
+    plim_text_sink to = {buffer, buffer_bytes, 0};
+    plim_text_say(&to, "%s: %s", plim_status_name(error->status),
+                  error->what ? error->what : plim_status_text(error->status));
     if (error->field[0]) {
-        say(&to, ": %s", error->field);
+        plim_text_say(&to, ": %s", error->field);
     }
     if (error->wanted[0]) {
-        say(&to, ": wanted %s", error->wanted);
+        plim_text_say(&to, ": wanted %s", error->wanted);
     }
     if (error->found[0]) {
-        say(&to, "%s found %s", error->wanted[0] ? "," : ":", error->found);
+        plim_text_say(&to, "%s found %s", error->wanted[0] ? "," : ":", error->found);
     }
     if (error->want || error->have || error->limit) {
-        say(&to, ": wants %" PRIu64 " bytes, has %" PRIu64 " of %" PRIu64, error->want, error->have,
-            error->limit);
+        plim_text_say(&to, ": wants %" PRIu64 " bytes, has %" PRIu64 " of %" PRIu64, error->want,
+                      error->have, error->limit);
     }
     if (error->detail[0]) {
-        say(&to, " (%s)", error->detail);
+        plim_text_say(&to, " (%s)", error->detail);
     }
     if (error->os_errno) {
         char text[96] = "";
         const char *words = strerror_r(error->os_errno, text, sizeof(text));
-        say(&to, ": %s", words);
+        plim_text_say(&to, ": %s", words);
     }
     for (size_t i = 0; i < PLIM_ERROR_HOLDERS; i++) {
         const plim_holder *h = &error->holders[i];
         if (h->bytes) {
-            say(&to, "\n  held: %12" PRIu64 " bytes  %s / %s", h->bytes, h->owner,
-                plim_tag_name((plim_tag)h->tag));
+            plim_text_say(&to, "\n  held: %12" PRIu64 " bytes  %s / %s", h->bytes, h->owner,
+                          plim_tag_name((plim_tag)h->tag));
         }
     }
     if (remedy(error->status)) {
-        say(&to, "\n  remedy: %s", remedy(error->status));
+        plim_text_say(&to, "\n  remedy: %s", remedy(error->status));
     }
     if (buffer_bytes > 0 && to.needed_bytes >= buffer_bytes) {
         buffer[buffer_bytes - 1] = 0;

@@ -339,7 +339,7 @@ static void the_next_write_sweeps_what_a_killed_writer_left(void **state)
 static void the_sweep_leaves_alone_what_is_not_stale(void **state)
 {
     (void)state;
-    static const char *const kept[] = {".m.bin.x.tmp", ".m.bin.1-.tmp",    ".m.bin.1-2.tmp.bak",
+    static const char *const kept[] = {".m.bin.x.tmp", ".m.bin.1-.tmp",  ".m.bin.1-2.tmp.bak",
                                        ".m.bin.1-2",   ".other.1-2.tmp", "m.bin.1-2.tmp"};
     char name[5000];
     clean();

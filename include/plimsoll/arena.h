@@ -84,7 +84,7 @@ typedef struct plim_region_stats {
     uint64_t table_bytes;                 /* its bookkeeping, charged apart as tag other */
     bool is_evicted;
     uint64_t block_count, /* live; dynamic and pool */
-         alloc_count, free_count, refusal_count;
+        alloc_count, free_count, refusal_count;
 } plim_region_stats;
 
 typedef struct plim_arena_stats {
@@ -108,8 +108,8 @@ typedef struct plim_arena_stats {
  * Errors:  E_NOMEM  the provider refused.  E_ARG  granule not a power of two or below a page.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_arena_open(plim_budget *budget, plim_provider *provider,
-                                                   const plim_arena_opts *opts,
-                                                   plim_arena **out, plim_error *err);
+                                                   const plim_arena_opts *opts, plim_arena **out,
+                                                   plim_error *err);
 
 /* plim_arena_close - release everything, regions included. NULL is accepted. */
 PLIM_API void plim_arena_close(plim_arena *self);
@@ -122,8 +122,7 @@ PLIM_API plim_budget *plim_arena_budget(plim_arena *self);
 PLIM_API plim_provider *plim_arena_provider(plim_arena *self);
 
 /* plim_arena_regions - statistics of all live regions; returns how many there are. */
-PLIM_API size_t plim_arena_regions(const plim_arena *self, plim_region_stats *out,
-                                   size_t limit);
+PLIM_API size_t plim_arena_regions(const plim_arena *self, plim_region_stats *out, size_t limit);
 
 PLIM_API void plim_arena_read(const plim_arena *self, plim_arena_stats *out);
 
@@ -177,8 +176,7 @@ PLIM_API size_t plim_region_block_bytes(const plim_region *self, const void *blo
  * Errors:  E_RANGE  outside the region, or (not static) beyond what is committed.
  *          E_STATE  evicted. */
 PLIM_API PLIM_MUST_USE plim_status plim_region_at(plim_region *self, uint64_t offset_bytes,
-                                                  uint64_t size_bytes, void **out,
-                                                  plim_error *err);
+                                                  uint64_t size_bytes, void **out, plim_error *err);
 
 /* plim_region_mark, plim_region_rewind - bump only: remember a point and go back to it.
  * Rewinding forward or past the start is E_ARG. Memory stays committed until trim. */

@@ -36,12 +36,12 @@ typedef enum plim_backend_flags {
 
 typedef struct plim_backend_info {
     char name[32];
-    char version[64];             /* of the library behind it; "" when it is built in */
-    char library[192];            /* path that was opened; "" when built in */
-    uint32_t flags;               /* plim_backend_flags */
-    uint64_t process_bytes;       /* fixed overhead of the library in this process, estimated */
+    char version[64];       /* of the library behind it; "" when it is built in */
+    char library[192];      /* path that was opened; "" when built in */
+    uint32_t flags;         /* plim_backend_flags */
+    uint64_t process_bytes; /* fixed overhead of the library in this process, estimated */
     bool is_present;
-    char absent_reason[256];      /* why not, and what to do: one sentence */
+    char absent_reason[256]; /* why not, and what to do: one sentence */
 } plim_backend_info;
 
 /* plim_backend_count, plim_backend_at - the backends of this build, present or not. */
@@ -50,8 +50,7 @@ PLIM_API const plim_backend_ops *plim_backend_at(size_t index);
 
 /* plim_backend_find - by name.
  * Errors:  E_NOT_FOUND  not in this build; wanted the name, found the list of those there are. */
-PLIM_API PLIM_MUST_USE plim_status plim_backend_find(const char *name,
-                                                     const plim_backend_ops **out,
+PLIM_API PLIM_MUST_USE plim_status plim_backend_find(const char *name, const plim_backend_ops **out,
                                                      plim_error *err);
 
 /* plim_backend_probe - look whether its library is there. Never fails hard: absence is

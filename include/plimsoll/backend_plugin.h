@@ -31,8 +31,8 @@ typedef struct plim_backend_host {
     void *context;
     /* Blocks are aligned to @align_bytes (at least 64) and followed by 64 bytes of slack.
      * Threads: any (locked by the host). Errors: E_BUDGET, E_NOMEM, E_FRAG, E_RANGE. */
-    plim_status (*alloc)(void *context, plim_host_class kind, size_t size_bytes,
-                         size_t align_bytes, void **out, plim_error *err);
+    plim_status (*alloc)(void *context, plim_host_class kind, size_t size_bytes, size_t align_bytes,
+                         void **out, plim_error *err);
     void (*free)(void *context, void *block);
     /* A line for the log; level as in runtime.h (0 debug .. 3 error). */
     void (*log)(void *context, int level, const char *text);
@@ -72,14 +72,14 @@ typedef struct plim_backend_engine plim_backend_engine; /* the backend's own */
 typedef struct plim_import_opts {
     size_t struct_size;
     const char *library;
-    const char *name;       /* model name for the card and the file name; NULL: from the path */
+    const char *name; /* model name for the card and the file name; NULL: from the path */
     bool lz4;
-    bool for_this_cpu;      /* also bake in layouts that only this CPU type can use */
+    bool for_this_cpu; /* also bake in layouts that only this CPU type can use */
     uint32_t thread_count;
     /* below: added after the first version; read only when struct_size covers them */
-    const char *format;       /* NULL: the backend's first choice ("onnx+weights"); or "ort" */
-    bool no_optimize;         /* keep the operators as they are; constants that lie in a file of
-                               * their own go straight into the pack */
+    const char *format;        /* NULL: the backend's first choice ("onnx+weights"); or "ort" */
+    bool no_optimize;          /* keep the operators as they are; constants that lie in a file of
+                                * their own go straight into the pack */
     const char *const *shapes; /* one input each, "name:1x3x320x320", or with ranges
                                 * "name:1x3x32..320..1280x32..1280" (min..max or min..opt..max) */
     size_t shape_count;
@@ -99,13 +99,12 @@ struct plim_backend_ops {
     /* required */
     void (*probe)(const char *library, plim_backend_info *out);
     plim_status (*open)(const plim_backend_source *source, const plim_backend_host *host,
-                        const plim_backend_opts *opts, plim_backend_engine **out,
-                        plim_error *err);
+                        const plim_backend_opts *opts, plim_backend_engine **out, plim_error *err);
     void (*close)(plim_backend_engine *engine);
     plim_status (*run)(plim_backend_engine *engine, const char *const *input_names,
                        const plim_tensor *inputs, size_t input_count,
-                       const char *const *output_names, plim_tensor *outputs,
-                       size_t output_count, const volatile bool *cancel, plim_error *err);
+                       const char *const *output_names, plim_tensor *outputs, size_t output_count,
+                       const volatile bool *cancel, plim_error *err);
     /* inputs and outputs with dtype, rank and shape (-1: dynamic) in range.opt of profile 0 */
     plim_status (*describe)(plim_backend_engine *engine, plim_card_tensor *out, size_t limit,
                             size_t *out_count, plim_error *err);
@@ -119,12 +118,11 @@ struct plim_backend_ops {
      * inputs given; dims that only a run can tell are -1. */
     plim_status (*output_shape)(plim_backend_engine *engine, const char *const *input_names,
                                 const plim_tensor *inputs, size_t input_count,
-                                const char *output_name, plim_tensor *out_shape,
-                                plim_error *err);
+                                const char *output_name, plim_tensor *out_shape, plim_error *err);
     /* optional; NULL: E_UNSUPPORTED. Makes an artifact out of a model file. */
     plim_status (*import_model)(const char *model_path, const char *out_dir,
-                                const plim_import_opts *opts, char *out_path,
-                                size_t out_path_bytes, plim_error *err);
+                                const plim_import_opts *opts, char *out_path, size_t out_path_bytes,
+                                plim_error *err);
     /* optional; NULL: all of them. Which of the probed abilities in @flags an artifact with this
      * card has: of one backend, one format may do without its weights and another may not. */
     uint32_t (*artifact_flags)(const plim_card *card, uint32_t flags);

@@ -21,22 +21,22 @@ extern "C" {
 #endif
 
 /* X(name, number, text) - what bytes are for. Numbers are stable: they are published. */
-#define PLIM_TAG_LIST(X)                                                                     \
-    X(WEIGHTS, 0, "weights")         /* trained constants, and copies a backend packs */     \
-    X(ACTIVATIONS, 1, "activations") /* scratch and intermediate tensors of a run */         \
-    X(KV_CACHE, 2, "kv-cache")       /* attention state that outlives a run */               \
-    X(IO, 3, "io")                   /* bound input and output tensors */                    \
-    X(LOAD_WINDOW, 4, "load-window") /* what loading needs beyond the final bytes */         \
-    X(EPISODE, 5, "episode")         /* recorded frames, states, actions */                  \
-    X(FRAMEWORK, 6, "framework")     /* libraries and their heaps, charged by measurement */ \
-    X(PLUGIN, 7, "plugin")           /* allocations of third-party layers and decoders */    \
+#define PLIM_TAG_LIST(X)                                                                           \
+    X(WEIGHTS, 0, "weights")         /* trained constants, and copies a backend packs */           \
+    X(ACTIVATIONS, 1, "activations") /* scratch and intermediate tensors of a run */               \
+    X(KV_CACHE, 2, "kv-cache")       /* attention state that outlives a run */                     \
+    X(IO, 3, "io")                   /* bound input and output tensors */                          \
+    X(LOAD_WINDOW, 4, "load-window") /* what loading needs beyond the final bytes */               \
+    X(EPISODE, 5, "episode")         /* recorded frames, states, actions */                        \
+    X(FRAMEWORK, 6, "framework")     /* libraries and their heaps, charged by measurement */       \
+    X(PLUGIN, 7, "plugin")           /* allocations of third-party layers and decoders */          \
     X(OTHER, 8, "other")             /* our own tables */
 
 typedef enum plim_tag {
 #define PLIM_TAG_ENUM(name, number, text) PLIM_TAG_##name = (number),
     PLIM_TAG_LIST(PLIM_TAG_ENUM)
 #undef PLIM_TAG_ENUM
-    PLIM_TAG_COUNT = 9
+        PLIM_TAG_COUNT = 9
 } plim_tag;
 
 typedef uint32_t plim_owner; /* index of a name in the budget; 0 is "runtime" */
@@ -98,8 +98,8 @@ typedef enum plim_seal_policy {
  *          E_NOMEM   @home refused.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_budget_open(plim_provider *home,
-                                                    const plim_budget_opts *opts,
-                                                    plim_budget **out, plim_error *err);
+                                                    const plim_budget_opts *opts, plim_budget **out,
+                                                    plim_error *err);
 
 /* plim_budget_close - free the account. NULL is accepted. Outstanding charges are lost with it:
  * close what was charged first (PLIM_CHECKS >= 1 asserts it). */
@@ -132,8 +132,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_budget_charge(plim_budget *self, plim_ow
  *
  * Giving back more than that is a mistake of the caller: PLIM_CHECKS >= 1 stops there, and
  * otherwise only what was held is given back, so that the account cannot run below zero. */
-PLIM_API void plim_budget_credit(plim_budget *self, plim_owner owner, plim_tag tag,
-                                 uint64_t bytes);
+PLIM_API void plim_budget_credit(plim_budget *self, plim_owner owner, plim_tag tag, uint64_t bytes);
 
 /* plim_budget_move - change the label of charged bytes; the total never moves.
  * @to_owner and @to_tag must be known; it is not growth, so a seal does not refuse it. */
@@ -150,8 +149,8 @@ PLIM_API void plim_budget_seal(plim_budget *self, plim_seal_policy policy);
  * the sum of at_peak_bytes is peak_bytes, exactly when one thread charges at a time (with
  * several the breakdown is of a moment close to the peak and may add up to a little less).
  */
-PLIM_API void plim_budget_read(const plim_budget *self, plim_account *out,
-                               plim_account_row *rows, size_t row_limit);
+PLIM_API void plim_budget_read(const plim_budget *self, plim_account *out, plim_account_row *rows,
+                               size_t row_limit);
 
 PLIM_API uint64_t plim_budget_cap_bytes(const plim_budget *self);
 PLIM_API uint64_t plim_budget_used_bytes(const plim_budget *self);

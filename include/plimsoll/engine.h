@@ -38,14 +38,13 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_name_format(const plim_engine_nam
                                                            char *buffer, size_t buffer_bytes,
                                                            plim_error *err);
 PLIM_API PLIM_MUST_USE plim_status plim_engine_name_parse(const char *file_name,
-                                                          plim_engine_name *out,
-                                                          plim_error *err);
+                                                          plim_engine_name *out, plim_error *err);
 
 /* ---- identity card ---- */
 
-#define PLIM_CARD_TENSORS_MAX 64
+#define PLIM_CARD_TENSORS_MAX  64
 #define PLIM_CARD_PROFILES_MAX 8
-#define PLIM_DIGEST_BYTES 32
+#define PLIM_DIGEST_BYTES      32
 
 typedef enum plim_build_kind {
     PLIM_BUILD_UNKNOWN = 0,
@@ -77,19 +76,19 @@ typedef struct plim_card { /* plain; 103968 bytes: place it in a region or stati
     char jetpack[16], l4t[16], tensorrt[16]; /* "": not tied */
     char precision_asked[16], precision_found[16];
     plim_build_kind build;
-    char built_on[64];             /* board name, informative */
-    uint64_t build_free_bytes;     /* free memory that the build saw (tactics depend on it) */
-    uint64_t resident_bytes;       /* after loading, weights and session */
-    uint64_t load_extra_bytes;     /* beyond resident while loading, for the load plan */
-    uint64_t activation_bytes;     /* peak of one run at the largest profile; 0 unknown */
-    uint64_t session_bytes;        /* backend objects outside weights; 0 unknown */
-    uint8_t source_sha256[PLIM_DIGEST_BYTES];      /* of the model, external data too */
+    char built_on[64];         /* board name, informative */
+    uint64_t build_free_bytes; /* free memory that the build saw (tactics depend on it) */
+    uint64_t resident_bytes;   /* after loading, weights and session */
+    uint64_t load_extra_bytes; /* beyond resident while loading, for the load plan */
+    uint64_t activation_bytes; /* peak of one run at the largest profile; 0 unknown */
+    uint64_t session_bytes;    /* backend objects outside weights; 0 unknown */
+    uint8_t source_sha256[PLIM_DIGEST_BYTES]; /* of the model, external data too */
     bool has_source_sha256;
     uint8_t calibration_sha256[PLIM_DIGEST_BYTES]; /* INT8 calibration cache */
     bool has_calibration_sha256;
-    uint8_t dataset_sha256[PLIM_DIGEST_BYTES];     /* data the calibration came from */
+    uint8_t dataset_sha256[PLIM_DIGEST_BYTES]; /* data the calibration came from */
     bool has_dataset_sha256;
-    uint8_t payload_root[PLIM_DIGEST_BYTES];       /* hash tree over the chunks */
+    uint8_t payload_root[PLIM_DIGEST_BYTES]; /* hash tree over the chunks */
     bool has_payload_root;
     uint64_t payload_bytes;
     uint32_t profile_count, tensor_count;
@@ -116,9 +115,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_card_format(const plim_card *card, char 
  * that the host does not know is a refusal too, and says so.
  * Errors:  E_MISMATCH  field, wanted (card), found (host), detail the file.
  */
-PLIM_API PLIM_MUST_USE plim_status plim_card_match(const plim_card *card,
-                                                   const plim_host *host, const char *file,
-                                                   plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_card_match(const plim_card *card, const plim_host *host,
+                                                   const char *file, plim_error *err);
 
 /* plim_card_check_calibration - does this calibration cache belong to this engine?
  * Errors:  E_CORRUPT  digests differ; detail says "rebuild the engine".
@@ -151,30 +149,30 @@ typedef enum plim_codec {
 } plim_codec;
 
 typedef struct plim_chunk {
-    uint64_t file_offset;     /* multiple of 4096 */
-    uint32_t stored_bytes;    /* bytes in the file, before padding */
-    uint32_t raw_bytes;       /* bytes in memory */
-    uint64_t payload_offset;  /* where they go; multiple of 4096 */
+    uint64_t file_offset;    /* multiple of 4096 */
+    uint32_t stored_bytes;   /* bytes in the file, before padding */
+    uint32_t raw_bytes;      /* bytes in memory */
+    uint64_t payload_offset; /* where they go; multiple of 4096 */
     plim_codec codec;
-    uint32_t tail_bytes;      /* LZ4: raw bytes at the end of the block, stored first */
-    uint32_t file_index;      /* bare artifacts may span files */
+    uint32_t tail_bytes;               /* LZ4: raw bytes at the end of the block, stored first */
+    uint32_t file_index;               /* bare artifacts may span files */
     uint8_t sha256[PLIM_DIGEST_BYTES]; /* raw: of raw_bytes; LZ4: of the whole extent */
 } plim_chunk;
 
 typedef struct plim_pack_input {
-    const char *name;        /* section name */
+    const char *name; /* section name */
     plim_section_kind kind;
-    const char *path;        /* read from here ... */
-    const void *data;        /* ... or from memory when path is NULL */
-    uint64_t size_bytes;     /* of data; ignored with path */
-    uint64_t align_bytes;    /* 0: 4096 */
+    const char *path;     /* read from here ... */
+    const void *data;     /* ... or from memory when path is NULL */
+    uint64_t size_bytes;  /* of data; ignored with path */
+    uint64_t align_bytes; /* 0: 4096 */
 } plim_pack_input;
 
 typedef struct plim_pack_opts {
     size_t struct_size;
-    uint32_t chunk_bytes;  /* 0: 1 MiB; a power of two, 64 KiB .. 16 MiB */
-    bool lz4;              /* try LZ4 per chunk, keep raw where it does not pay */
-    int lz4_level;         /* 0: fast; 3..12: HC */
+    uint32_t chunk_bytes; /* 0: 1 MiB; a power of two, 64 KiB .. 16 MiB */
+    bool lz4;             /* try LZ4 per chunk, keep raw where it does not pay */
+    int lz4_level;        /* 0: fast; 3..12: HC */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_context;
 } plim_pack_opts;
@@ -206,8 +204,7 @@ typedef struct plim_pack_result {
  */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_pack(const char *path, plim_card *card,
                                                     const plim_pack_input *inputs,
-                                                    size_t input_count,
-                                                    const plim_pack_opts *opts,
+                                                    size_t input_count, const plim_pack_opts *opts,
                                                     plim_pack_result *result, plim_error *err);
 
 /* plim_engine_write_card - put a card beside a bare file: hashes the file chunk by chunk,
@@ -264,7 +261,7 @@ PLIM_API size_t plim_engine_chunk_count(const plim_engine_file *self);
 PLIM_API const plim_chunk *plim_engine_chunk(const plim_engine_file *self, size_t index);
 
 typedef enum plim_read_path {
-    PLIM_READ_AUTO = 0,         /* io_uring + O_DIRECT, else the next best, and says which */
+    PLIM_READ_AUTO = 0, /* io_uring + O_DIRECT, else the next best, and says which */
     PLIM_READ_URING_DIRECT = 1,
     PLIM_READ_PREAD_DIRECT = 2, /* threads with O_DIRECT pread */
     PLIM_READ_BUFFERED = 3,     /* windows through the page cache, dropped behind */
@@ -273,14 +270,14 @@ typedef enum plim_read_path {
 typedef struct plim_load_opts {
     size_t struct_size;
     plim_read_path path;
-    uint32_t queue_depth;    /* chunks in flight; 0: 8 */
-    uint32_t worker_count;   /* digest and decode threads; 0: the CPUs that are online, at most 4 */
-    uint64_t deadline_ns;    /* from the start of the call; 0: none */
+    uint32_t queue_depth;  /* chunks in flight; 0: 8 */
+    uint32_t worker_count; /* digest and decode threads; 0: the CPUs that are online, at most 4 */
+    uint64_t deadline_ns;  /* from the start of the call; 0: none */
     const volatile bool *cancel; /* polled between chunks; NULL: none. Another thread sets it
                                   * with an atomic store, a signal handler with a plain one */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
-    void *progress_context;  /* called from the calling thread */
-    bool skip_digest;        /* benches only; never set by the runtime */
+    void *progress_context; /* called from the calling thread */
+    bool skip_digest;       /* benches only; never set by the runtime */
     bool no_prefault;
 } plim_load_opts;
 
@@ -294,10 +291,10 @@ static inline plim_load_opts plim_load_opts_default(void)
 typedef struct plim_load_stats {
     uint64_t payload_bytes, stored_bytes, chunk_count, lz4_chunk_count;
     uint64_t elapsed_ns, io_cpu_ns, work_cpu_ns;
-    uint64_t window_bytes;        /* most bytes beyond the payload that the loader held */
-    uint64_t huge_bytes;          /* destination backed by large pages, if known */
-    plim_read_path path;          /* the one used */
-    char path_reason[96];         /* why not a better one; "" when it was the best */
+    uint64_t window_bytes; /* most bytes beyond the payload that the loader held */
+    uint64_t huge_bytes;   /* destination backed by large pages, if known */
+    plim_read_path path;   /* the one used */
+    char path_reason[96];  /* why not a better one; "" when it was the best */
 } plim_load_stats;
 
 /* plim_engine_load - stream the whole payload to @base.
@@ -318,8 +315,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_load(plim_engine_file *self, void
 PLIM_API PLIM_MUST_USE plim_status plim_engine_load_many(plim_engine_file *const *files,
                                                          void *const *bases, size_t count,
                                                          const plim_load_opts *opts,
-                                                         plim_load_stats *stats,
-                                                         plim_error *err);
+                                                         plim_load_stats *stats, plim_error *err);
 
 /* plim_engine_verify - read and check every chunk without keeping it: constant memory.
  * @scratch of at least the largest chunk rounded up to 4096, and aligned to 4096. Reads in order
@@ -336,8 +332,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_verify(plim_engine_file *self, vo
  * allocation, before every run.
  * Errors:  E_SHAPE  field "<tensor> dim N", found the value, wanted "[min, max]", detail the
  *          nearest profile; E_NOT_FOUND no such tensor; E_SHAPE for dtype and rank too. */
-PLIM_API PLIM_MUST_USE plim_status plim_card_check_tensor(const plim_card *card,
-                                                          const char *name,
+PLIM_API PLIM_MUST_USE plim_status plim_card_check_tensor(const plim_card *card, const char *name,
                                                           const plim_tensor *tensor,
                                                           plim_error *err);
 

@@ -30,19 +30,19 @@ typedef enum plim_feature_group {
 typedef struct plim_feature {
     char name[96];
     plim_feature_group group;
-    plim_dtype dtype;         /* NONE for text; U8 for video */
+    plim_dtype dtype; /* NONE for text; U8 for video */
     uint32_t rank;
     int64_t shape[PLIM_TENSOR_RANK_MAX]; /* of one step; video: height, width, channels */
-    bool has_files;           /* false: declared in info.json, but nothing on disk */
+    bool has_files;                      /* false: declared in info.json, but nothing on disk */
 } plim_feature;
 
 typedef struct plim_dataset_info {
-    char format[32];       /* "lerobot" */
-    char version[16];      /* "v2.0" */
-    bool has_modality;     /* GR00T's modality.json is there */
+    char format[32];   /* "lerobot" */
+    char version[16];  /* "v2.0" */
+    bool has_modality; /* GR00T's modality.json is there */
     double frames_per_second;
     uint32_t episode_count;
-    uint64_t frame_count;  /* sum of the episodes' lengths */
+    uint64_t frame_count; /* sum of the episodes' lengths */
     uint32_t feature_count;
     plim_feature features[PLIM_DATASET_FEATURES_MAX];
     uint32_t warning_count;
@@ -67,7 +67,7 @@ PLIM_API const char *plim_dataset_warning(const plim_dataset *self, uint32_t ind
 typedef struct plim_episode_size {
     uint32_t index;
     uint64_t frame_count;
-    uint64_t disk_bytes[3];    /* by plim_feature_group; containers are in container_bytes */
+    uint64_t disk_bytes[3]; /* by plim_feature_group; containers are in container_bytes */
     uint64_t memory_bytes[3];
     uint64_t container_bytes;
 } plim_episode_size;
@@ -76,17 +76,16 @@ typedef struct plim_episode_size {
  * Errors:  E_NOT_FOUND no such episode, or its table of numbers is missing (a missing video is a
  *          warning and 0 bytes); E_FORMAT, E_UNSUPPORTED from the files. */
 PLIM_API PLIM_MUST_USE plim_status plim_dataset_measure(plim_dataset *self, uint32_t index,
-                                                        plim_episode_size *out,
-                                                        plim_error *err);
+                                                        plim_episode_size *out, plim_error *err);
 
 /* Frames of one camera in memory at most, unless told otherwise. */
 #define PLIM_FRAMES_DEFAULT 600u
 
 typedef struct plim_episode_opts {
     size_t struct_size;
-    uint32_t frames_limit;   /* max_frames_in_mem, per camera; 0: PLIM_FRAMES_DEFAULT */
-    uint32_t reader_count;   /* how often each frame will be released; 0: 1 */
-    plim_arena *arena;       /* the pool regions are made here; required */
+    uint32_t frames_limit; /* max_frames_in_mem, per camera; 0: PLIM_FRAMES_DEFAULT */
+    uint32_t reader_count; /* how often each frame will be released; 0: 1 */
+    plim_arena *arena;     /* the pool regions are made here; required */
     plim_owner owner;
     const char *video_plugin; /* path of the decoder plug-in; NULL: PLIMSOLL_VIDEO or beside
                                * the library */
@@ -127,9 +126,8 @@ PLIM_API void plim_episode_close(plim_episode *self);
 PLIM_API PLIM_MUST_USE plim_status plim_episode_frame(plim_episode *self, const char *feature,
                                                       uint64_t step, plim_tensor *out,
                                                       plim_error *err);
-PLIM_API PLIM_MUST_USE plim_status plim_episode_release(plim_episode *self,
-                                                        const char *feature, uint64_t step,
-                                                        plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_episode_release(plim_episode *self, const char *feature,
+                                                        uint64_t step, plim_error *err);
 
 /* plim_episode_row - a view of a numeric column at @step: shape of the feature. No copy: the
  * whole column is decoded into the arena at open, it is small. */
@@ -143,12 +141,12 @@ PLIM_API uint64_t plim_episode_drop_video(plim_episode *self);
 
 typedef struct plim_episode_stats {
     uint32_t index;
-    uint64_t frame_count;             /* steps in the episode */
+    uint64_t frame_count; /* steps in the episode */
     uint64_t frames_decoded, frames_dropped, frames_now, frames_peak;
     uint64_t video_now_bytes, video_peak_bytes; /* committed pool bytes */
     uint64_t state_action_bytes, other_bytes;
-    uint64_t decoder_bytes;           /* the decoder's own frames, measured through its buffers */
-    uint64_t table_bytes;             /* our own tables, and rounding up to whole granules */
+    uint64_t decoder_bytes; /* the decoder's own frames, measured through its buffers */
+    uint64_t table_bytes;   /* our own tables, and rounding up to whole granules */
 } plim_episode_stats;
 
 /* plim_episode_read - the account rose since open by video_now + state_action + other + decoder +

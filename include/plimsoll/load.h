@@ -18,9 +18,9 @@ extern "C" {
 
 typedef struct plim_load_item {
     char name[PLIM_NAME_BYTES];
-    uint64_t resident_bytes;                   /* r: stays after the load */
-    uint64_t extra_bytes;                      /* f: on top of r, only while loading */
-    uint64_t resident_by_tag[PLIM_TAG_COUNT];  /* parts of r; what is not named is weights */
+    uint64_t resident_bytes;                  /* r: stays after the load */
+    uint64_t extra_bytes;                     /* f: on top of r, only while loading */
+    uint64_t resident_by_tag[PLIM_TAG_COUNT]; /* parts of r; what is not named is weights */
 } plim_load_item;
 
 typedef enum plim_load_policy {
@@ -30,10 +30,10 @@ typedef enum plim_load_policy {
 } plim_load_policy;
 
 typedef struct plim_load_step {
-    uint32_t item;          /* index into the items given */
-    uint64_t before_bytes;  /* resident before this step; all three include base_bytes */
-    uint64_t during_bytes;  /* before + r + f */
-    uint64_t after_bytes;   /* before + r */
+    uint32_t item;         /* index into the items given */
+    uint64_t before_bytes; /* resident before this step; all three include base_bytes */
+    uint64_t during_bytes; /* before + r + f */
+    uint64_t after_bytes;  /* before + r */
 } plim_load_step;
 
 typedef struct plim_load_plan {
@@ -79,8 +79,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_kv_cache_bytes(const plim_kv_cache *shap
                                                        uint64_t *out_bytes, plim_error *err);
 
 /* plim_load_policy_parse, plim_load_policy_name - "optimal", "as-listed", "largest-first". */
-PLIM_API PLIM_MUST_USE plim_status plim_load_policy_parse(const char *text,
-                                                          plim_load_policy *out,
+PLIM_API PLIM_MUST_USE plim_status plim_load_policy_parse(const char *text, plim_load_policy *out,
                                                           plim_error *err);
 PLIM_API const char *plim_load_policy_name(plim_load_policy policy);
 

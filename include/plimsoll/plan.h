@@ -18,11 +18,11 @@ extern "C" {
 #endif
 
 typedef struct plim_plan_buffer {
-    uint64_t id;                /* the caller's; reported in errors */
-    uint32_t lower, upper;      /* half-open steps, lower < upper */
-    uint64_t size_bytes;        /* > 0 */
-    uint64_t align_bytes;       /* power of two; 0: 1 */
-    uint64_t offset_bytes;      /* in: where it must lie when is_fixed; out: where it lies */
+    uint64_t id;           /* the caller's; reported in errors */
+    uint32_t lower, upper; /* half-open steps, lower < upper */
+    uint64_t size_bytes;   /* > 0 */
+    uint64_t align_bytes;  /* power of two; 0: 1 */
+    uint64_t offset_bytes; /* in: where it must lie when is_fixed; out: where it lies */
     bool is_fixed;
 } plim_plan_buffer;
 
@@ -62,8 +62,8 @@ PLIM_API size_t plim_plan_scratch_bytes(size_t count);
  */
 PLIM_API PLIM_MUST_USE plim_status plim_plan_solve(plim_plan_buffer *buffers, size_t count,
                                                    const plim_plan_opts *opts, void *scratch,
-                                                   size_t scratch_bytes,
-                                                   plim_plan_result *result, plim_error *err);
+                                                   size_t scratch_bytes, plim_plan_result *result,
+                                                   plim_error *err);
 
 /* plim_plan_verify - does this plan keep overlapping lifetimes apart, aligned, under the
  * height? O(n log n); shares no code with the planner.
@@ -72,10 +72,9 @@ PLIM_API PLIM_MUST_USE plim_status plim_plan_solve(plim_plan_buffer *buffers, si
  *                    misaligned or malformed; field says which of its fields.
  *          E_ARG     scratch too small or not aligned.
  */
-PLIM_API PLIM_MUST_USE plim_status plim_plan_verify(const plim_plan_buffer *buffers,
-                                                    size_t count, uint64_t height_bytes,
-                                                    void *scratch, size_t scratch_bytes,
-                                                    plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_plan_verify(const plim_plan_buffer *buffers, size_t count,
+                                                    uint64_t height_bytes, void *scratch,
+                                                    size_t scratch_bytes, plim_error *err);
 
 /* plim_plan_lower_bound - the most bytes live at one step, or the end of the highest fixed
  * buffer where that is more. UINT64_MAX when a sum overflows, a lifetime is empty, or

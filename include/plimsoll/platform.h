@@ -18,22 +18,22 @@ extern "C" {
 #endif
 
 typedef enum plim_source {
-    PLIM_SOURCE_NONE = 0,     /* not known */
-    PLIM_SOURCE_KERNEL = 1,   /* read on the machine: proc, sys, etc, package lists */
-    PLIM_SOURCE_TABLE = 2,    /* known for this board from a table */
-    PLIM_SOURCE_GIVEN = 3,    /* the manifest or the caller said so */
+    PLIM_SOURCE_NONE = 0,   /* not known */
+    PLIM_SOURCE_KERNEL = 1, /* read on the machine: proc, sys, etc, package lists */
+    PLIM_SOURCE_TABLE = 2,  /* known for this board from a table */
+    PLIM_SOURCE_GIVEN = 3,  /* the manifest or the caller said so */
 } plim_source;
 
 /* What an engine's identity card is held against. */
 typedef struct plim_host {
-    char board[64];             /* "NVIDIA Jetson Orin NX ..."; "" unknown */
-    char arch[16];              /* "x86_64", "aarch64" */
-    uint32_t sm;                /* 87 for 8.7; 0 unknown or no GPU */
-    uint32_t multiprocessors;   /* 8 on an Orin NX 16 GB; 0 unknown */
-    uint64_t memory_bytes;      /* MemTotal */
-    char l4t[16];               /* "36.4.0" */
-    char jetpack[16];           /* "6.1" */
-    char tensorrt[16];          /* "10.3.0" */
+    char board[64];           /* "NVIDIA Jetson Orin NX ..."; "" unknown */
+    char arch[16];            /* "x86_64", "aarch64" */
+    uint32_t sm;              /* 87 for 8.7; 0 unknown or no GPU */
+    uint32_t multiprocessors; /* 8 on an Orin NX 16 GB; 0 unknown */
+    uint64_t memory_bytes;    /* MemTotal */
+    char l4t[16];             /* "36.4.0" */
+    char jetpack[16];         /* "6.1" */
+    char tensorrt[16];        /* "10.3.0" */
     plim_source board_source, sm_source, multiprocessors_source, memory_source, l4t_source,
         jetpack_source, tensorrt_source;
 } plim_host;
@@ -51,20 +51,19 @@ typedef struct plim_process_memory {
     uint64_t anon_bytes, file_bytes, shmem_bytes;
     uint64_t pss_bytes, pss_anon_bytes, pss_file_bytes, pss_shmem_bytes;
     uint64_t page_table_bytes, swap_bytes; /* VmPTE is not part of VmRSS */
-    uint64_t heap_bytes;      /* resident in [heap]: small malloc blocks */
+    uint64_t heap_bytes;                   /* resident in [heap]: small malloc blocks */
     uint64_t stack_bytes;     /* resident in the main stack and in those named [stack:...] */
     uint64_t anonymous_bytes; /* resident in other mappings without a file: the arena, large
                                * malloc blocks, stacks of threads */
     uint64_t mapped_bytes;    /* resident in mappings of files: code, libraries, models */
     uint64_t special_bytes;   /* resident in [vdso] and the like */
     uint64_t shared_bytes;    /* resident in memfd, /dev/shm and System V segments */
-} plim_process_memory; /* the last six add up to the sum of all mappings */
+} plim_process_memory;        /* the last six add up to the sum of all mappings */
 
 /* plim_process_memory_read - @pid 0: this process. rss_bytes is the sum over all mappings
  * (smaps), which is exact where VmRSS may lag behind by a batch of pages for each CPU.
  * Errors:  E_NOT_FOUND  no such process.  E_IO  not allowed, or unreadable. */
-PLIM_API PLIM_MUST_USE plim_status plim_process_memory_read(uint32_t pid,
-                                                            plim_process_memory *out,
+PLIM_API PLIM_MUST_USE plim_status plim_process_memory_read(uint32_t pid, plim_process_memory *out,
                                                             plim_error *err);
 
 /* The machine's own figures, in bytes; PLIM_UNKNOWN_BYTES: this kernel does not say. */

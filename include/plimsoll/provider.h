@@ -26,16 +26,16 @@ typedef struct plim_provider plim_provider;
 /* Who can touch memory of this kind without a copy is decided from the kind alone
  * (tensor.h, plim_memory_is_reachable). */
 typedef enum plim_memory_kind {
-    PLIM_MEMORY_HOST = 0,     /* private anonymous pages: this process's CPUs */
-    PLIM_MEMORY_SHARED = 1,   /* shared pages (memfd): CPUs of every process that maps it */
-    PLIM_MEMORY_FILE = 2,     /* pages of a mapped file, read-only */
-    PLIM_MEMORY_PINNED = 3,   /* host pages registered with a GPU: CPUs and that GPU */
-    PLIM_MEMORY_MANAGED = 4,  /* driver-managed: CPUs and GPU, with migration or coherence */
-    PLIM_MEMORY_DEVICE = 5,   /* the GPU only */
+    PLIM_MEMORY_HOST = 0,    /* private anonymous pages: this process's CPUs */
+    PLIM_MEMORY_SHARED = 1,  /* shared pages (memfd): CPUs of every process that maps it */
+    PLIM_MEMORY_FILE = 2,    /* pages of a mapped file, read-only */
+    PLIM_MEMORY_PINNED = 3,  /* host pages registered with a GPU: CPUs and that GPU */
+    PLIM_MEMORY_MANAGED = 4, /* driver-managed: CPUs and GPU, with migration or coherence */
+    PLIM_MEMORY_DEVICE = 5,  /* the GPU only */
 } plim_memory_kind;
 
 typedef enum plim_advice {
-    PLIM_ADVICE_HUGE = 0,    /* back with large pages where they can be had */
+    PLIM_ADVICE_HUGE = 0,     /* back with large pages where they can be had */
     PLIM_ADVICE_PREFAULT = 1, /* touch now, so that the first write does not fault */
 } plim_advice;
 
@@ -46,14 +46,14 @@ typedef struct plim_provider_ops {
     plim_memory_kind kind;
     size_t page_bytes; /* smallest commit unit, a power of two */
     /* required; base, offsets and sizes are multiples of page_bytes */
-    plim_status (*reserve)(plim_provider *self, size_t size_bytes, size_t align_bytes,
-                           void **out, plim_error *err);
+    plim_status (*reserve)(plim_provider *self, size_t size_bytes, size_t align_bytes, void **out,
+                           plim_error *err);
     plim_status (*commit)(plim_provider *self, void *base, size_t size_bytes, plim_error *err);
     void (*decommit)(plim_provider *self, void *base, size_t size_bytes);
     void (*release)(plim_provider *self, void *base, size_t size_bytes);
     /* optional; NULL: the advice is ignored and the call succeeds */
-    plim_status (*advise)(plim_provider *self, void *base, size_t size_bytes,
-                          plim_advice advice, plim_error *err);
+    plim_status (*advise)(plim_provider *self, void *base, size_t size_bytes, plim_advice advice,
+                          plim_error *err);
     /* optional; NULL: every committed byte counts as resident */
     plim_status (*resident)(plim_provider *self, const void *base, size_t size_bytes,
                             size_t *out_bytes, plim_error *err);
@@ -95,8 +95,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_provider_commit(plim_provider *self, voi
 /* plim_provider_commit_large - the same, with large pages where whole ones fit into the range.
  * Nothing outside the range is ever backed by them. Errors: as plim_provider_commit. */
 PLIM_API PLIM_MUST_USE plim_status plim_provider_commit_large(plim_provider *self, void *base,
-                                                              size_t size_bytes,
-                                                              plim_error *err);
+                                                              size_t size_bytes, plim_error *err);
 
 /* plim_provider_decommit - give the pages back at once; the addresses stay reserved. */
 PLIM_API void plim_provider_decommit(plim_provider *self, void *base, size_t size_bytes);
@@ -123,9 +122,10 @@ PLIM_API PLIM_MUST_USE plim_status plim_provider_resident(plim_provider *self, c
 PLIM_API plim_provider *plim_provider_mmap(void);
 
 typedef enum plim_large_pages { /* of a runtime (runtime.h) and of a manifest */
-    PLIM_LARGE_PAGES_AUTO = 0,    /* plim_provider_large where it can be had; says so if not */
-    PLIM_LARGE_PAGES_NEVER = 1,   /* plim_provider_mmap */
-    PLIM_LARGE_PAGES_REQUIRE = 2, /* refuse when it cannot be had */
+                                PLIM_LARGE_PAGES_AUTO =
+                                    0, /* plim_provider_large where it can be had; says so if not */
+                                PLIM_LARGE_PAGES_NEVER = 1,   /* plim_provider_mmap */
+                                PLIM_LARGE_PAGES_REQUIRE = 2, /* refuse when it cannot be had */
 } plim_large_pages;
 
 /* plim_provider_large - the process's memory, with large pages whose page tables cost nothing.
@@ -187,9 +187,8 @@ typedef struct plim_segment_provider {
  *          system.
  */
 typedef plim_segment_provider plim_shm_provider;
-PLIM_API PLIM_MUST_USE plim_status plim_provider_shm_open(plim_shm_provider *self,
-                                                          const char *name, size_t size_bytes,
-                                                          plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_provider_shm_open(plim_shm_provider *self, const char *name,
+                                                          size_t size_bytes, plim_error *err);
 PLIM_API int plim_provider_shm_fd(const plim_shm_provider *self);
 PLIM_API void plim_provider_shm_close(plim_shm_provider *self);
 
@@ -222,8 +221,7 @@ typedef struct plim_recording_provider {
     uint64_t reserve_count, commit_count, decommit_count, release_count;
     uint64_t reserved_bytes, committed_bytes, committed_peak_bytes;
 } plim_recording_provider;
-PLIM_API void plim_recording_provider_init(plim_recording_provider *self,
-                                           plim_provider *upstream);
+PLIM_API void plim_recording_provider_init(plim_recording_provider *self, plim_provider *upstream);
 
 /* A provider that refuses call number @fail_at (reserve, commit and advise counted
  * together, from 0), once or from then on. For every-failure tests. reserve and commit are

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define PLIM_REPORT_ROWS_MAX 256
+#define PLIM_REPORT_ROWS_MAX  256
 #define PLIM_REPORT_FILES_MAX 64
 
 typedef enum plim_known {
@@ -38,7 +38,7 @@ typedef struct plim_report_row {
     uint64_t charged_bytes;      /* committed in the account (may exceed resident) */
     plim_known known;
 } plim_report_row;
-#define PLIM_REPORT_NONE INT64_MIN
+#define PLIM_REPORT_NONE   INT64_MIN
 #define PLIM_REPORT_SCHEMA "plimsoll-report/1"
 
 typedef struct plim_report {
@@ -48,8 +48,8 @@ typedef struct plim_report {
     plim_process_memory process;
     bool has_cgroup;
     plim_cgroup_memory cgroup;
-    uint64_t page_cache_bytes;   /* of the files that were named to gather */
-    int64_t total_now_bytes;     /* process.rss + page tables + page_cache_bytes */
+    uint64_t page_cache_bytes; /* of the files that were named to gather */
+    int64_t total_now_bytes;   /* process.rss + page tables + page_cache_bytes */
     size_t row_count;
     plim_report_row rows[PLIM_REPORT_ROWS_MAX]; /* sum(now_bytes) == total_now_bytes */
 } plim_report;
@@ -59,9 +59,9 @@ typedef bool (*plim_report_sink)(void *context, const char *text, size_t text_by
 
 typedef struct plim_report_text_opts {
     size_t struct_size;
-    uint32_t columns;  /* 0: 80 */
+    uint32_t columns; /* 0: 80 */
     bool color;
-    bool si_units;     /* MB instead of MiB */
+    bool si_units; /* MB instead of MiB */
 } plim_report_text_opts;
 
 static inline plim_report_text_opts plim_report_text_opts_default(void)
@@ -88,8 +88,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_report_gather_self(const struct plim_are
  * Errors:  E_NOT_FOUND no such process or file; E_IO; E_FORMAT not an account. */
 PLIM_API PLIM_MUST_USE plim_status plim_report_gather_process(uint32_t pid,
                                                               const char *account_path,
-                                                              plim_report *out,
-                                                              plim_error *err);
+                                                              plim_report *out, plim_error *err);
 
 /* plim_bytes_format - "12.3 MiB", "831 B"; "n/a" for PLIM_UNKNOWN_BYTES. At most 15 bytes. */
 PLIM_API const char *plim_bytes_format(uint64_t bytes, bool si_units, char *buffer,

@@ -37,19 +37,19 @@ typedef void (*plim_log_sink)(void *context, plim_log_level level, const char *t
 typedef struct plim_runtime_opts {
     size_t struct_size;
     plim_budget_opts budget;
-    uint64_t reserve_bytes;        /* held back for the system, charged as other/"reserve" */
-    uint64_t framework_bytes;      /* declared by the user, charged as framework */
-    const plim_host *host;         /* NULL: detect */
-    plim_provider *provider;       /* NULL: as large_pages says */
-    plim_seal_policy seal;         /* what plim_runtime_seal does; OPEN means REFUSE */
-    plim_log_level log_level;      /* lowest that is written; default 0 = everything */
-    plim_log_sink log_sink;        /* NULL: no log */
+    uint64_t reserve_bytes;   /* held back for the system, charged as other/"reserve" */
+    uint64_t framework_bytes; /* declared by the user, charged as framework */
+    const plim_host *host;    /* NULL: detect */
+    plim_provider *provider;  /* NULL: as large_pages says */
+    plim_seal_policy seal;    /* what plim_runtime_seal does; OPEN means REFUSE */
+    plim_log_level log_level; /* lowest that is written; default 0 = everything */
+    plim_log_sink log_sink;   /* NULL: no log */
     void *log_context;
-    const char *account_path;      /* publish the account in this file; NULL: do not */
-    const char *sysroot;           /* a folder with a captured proc and sys; NULL: this machine */
-    plim_large_pages large_pages;  /* of payloads; AUTO: plim_provider_large, else anonymous memory
-                                    * and the reason in the log. Nothing reads it, and REQUIRE is
-                                    * refused, when a provider is given */
+    const char *account_path;     /* publish the account in this file; NULL: do not */
+    const char *sysroot;          /* a folder with a captured proc and sys; NULL: this machine */
+    plim_large_pages large_pages; /* of payloads; AUTO: plim_provider_large, else anonymous memory
+                                   * and the reason in the log. Nothing reads it, and REQUIRE is
+                                   * refused, when a provider is given */
 } plim_runtime_opts;
 
 /* Engines alive at once in one runtime. */
@@ -113,11 +113,11 @@ PLIM_API void plim_runtime_log(plim_runtime *self, plim_log_level level, const c
     __attribute__((format(printf, 4, 5)))
 #endif
     ;
-#define PLIM_LOG(runtime, level, event, ...)                                                 \
-    do {                                                                                     \
-        if (plim_runtime_log_is_on((runtime), (level))) {                                    \
-            plim_runtime_log((runtime), (level), (event), __VA_ARGS__);                      \
-        }                                                                                    \
+#define PLIM_LOG(runtime, level, event, ...)                                                       \
+    do {                                                                                           \
+        if (plim_runtime_log_is_on((runtime), (level))) {                                          \
+            plim_runtime_log((runtime), (level), (event), __VA_ARGS__);                            \
+        }                                                                                          \
     } while (0)
 
 /* plim_runtime_seal - no growth, no compile from here on, as configured. Sharing an engine that
@@ -126,19 +126,19 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_seal(plim_runtime *self, plim_er
 
 typedef struct plim_engine_spec {
     size_t struct_size;
-    const char *name;     /* the owner name in the account; required, unique per artifact */
-    const char *path;     /* artifact */
-    const char *backend;  /* NULL: the card's */
-    const char *library;  /* NULL: as probed */
+    const char *name;    /* the owner name in the account; required, unique per artifact */
+    const char *path;    /* artifact */
+    const char *backend; /* NULL: the card's */
+    const char *library; /* NULL: as probed */
     uint32_t thread_count;
     bool prepack;
-    const char *scratch_group; /* engines of one group never run at the same time and share
-                                * activation scratch; NULL: its own */
+    const char *scratch_group;       /* engines of one group never run at the same time and share
+                                      * activation scratch; NULL: its own */
     uint64_t activation_limit_bytes; /* 0: what the card or a recorded plan says, else 1/4 cap */
-    bool late;            /* open the session, leave the weights for plim_engine_restore; the
-                           * load itself needs the same room as any other */
+    bool late;              /* open the session, leave the weights for plim_engine_restore; the
+                             * load itself needs the same room as any other */
     const char *trace_path; /* recorded plan of the activations; NULL: <path>.plan.csv */
-    bool record_trace;    /* write it after the second run, so that the next start is planned */
+    bool record_trace;      /* write it after the second run, so that the next start is planned */
     plim_load_opts load;
 } plim_engine_spec;
 
@@ -153,8 +153,7 @@ static inline plim_engine_spec plim_engine_spec_default(void)
 /* plim_runtime_compile - verb 1: make an artifact with @backend.
  * Errors:  E_STATE  sealed.  E_UNSUPPORTED  the backend cannot.  Others from the backend. */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, const char *backend,
-                                                        const char *model_path,
-                                                        const char *out_dir,
+                                                        const char *model_path, const char *out_dir,
                                                         const plim_import_opts *opts,
                                                         char *out_path, size_t out_path_bytes,
                                                         plim_error *err);
@@ -175,8 +174,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, cons
  */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_deserialize(plim_runtime *self,
                                                             const plim_engine_spec *spec,
-                                                            plim_engine **out,
-                                                            plim_error *err);
+                                                            plim_engine **out, plim_error *err);
 
 /* plim_engine_infer - verb 3. Names select tensors; outputs must have data and enough room
  * (shape is rewritten to what came out). Every input is checked against the profiles first.
@@ -185,8 +183,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_deserialize(plim_runtime *self,
  *          works); E_BACKEND. */
 PLIM_API PLIM_MUST_USE plim_status plim_engine_infer(plim_engine *self,
                                                      const char *const *input_names,
-                                                     const plim_tensor *inputs,
-                                                     size_t input_count,
+                                                     const plim_tensor *inputs, size_t input_count,
                                                      const char *const *output_names,
                                                      plim_tensor *outputs, size_t output_count,
                                                      plim_error *err);
@@ -203,7 +200,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_evict(plim_engine *self, plim_err
 PLIM_API PLIM_MUST_USE plim_status plim_engine_restore(plim_engine *self, plim_error *err);
 
 typedef struct plim_thermal { /* verb 5 */
-    bool is_known;        /* false: no sensor could be read; never "not throttled" by default */
+    bool is_known;            /* false: no sensor could be read; never "not throttled" by default */
     bool is_throttled, throttled_is_known;
     double hottest_celsius;
     char hottest_zone[32];
@@ -219,18 +216,18 @@ typedef struct plim_engine_stats {
     const char *name, *backend; /* lent */
     plim_owner owner;
     uint32_t reference_count;
-    uint64_t load_count;            /* 1 however many asked for it; +1 per restore */
+    uint64_t load_count; /* 1 however many asked for it; +1 per restore */
     bool is_resident;
     uint64_t payload_bytes;
     plim_load_stats load;
     uint64_t run_count, run_ns_total, run_ns_max;
     uint64_t activation_peak_bytes; /* most committed for activations, by it or by its group */
     uint64_t session_bytes;
-    bool trace_is_planned;          /* activations come from planned offsets */
+    bool trace_is_planned;                          /* activations come from planned offsets */
     uint64_t trace_planned_bytes, trace_miss_count; /* misses: requests that the plan should have
                                                      * served, and a dynamic region did */
     uint64_t trace_hit_count;
-    uint64_t trace_refused_count;       /* plan files that did not belong to this engine */
+    uint64_t trace_refused_count;        /* plan files that did not belong to this engine */
     uint64_t activation_live_peak_bytes; /* most bytes of a run alive at once */
 } plim_engine_stats;
 PLIM_API void plim_engine_read(const plim_engine *self, plim_engine_stats *out);

@@ -24,24 +24,24 @@ extern "C" {
 #endif
 
 /* X(name, number, when to pick this one) */
-#define PLIM_STATUS_LIST(X)                                                                  \
-    X(OK, 0, "done")                                                                         \
-    X(E_ARG, 1, "an argument is wrong whatever the state: NULL, unknown enum, bad option")   \
-    X(E_STATE, 2, "the call is right but not now: sealed, already released, still running")  \
-    X(E_RANGE, 3, "a number is outside what the type, the file or the object can hold")      \
-    X(E_BUDGET, 4, "the load line refused; the system may have room")                        \
-    X(E_NOMEM, 5, "the system refused memory; the load line had room")                       \
-    X(E_FRAG, 6, "enough is free, but not in one piece")                                     \
-    X(E_IO, 7, "the operating system failed a read, write or open; os_errno says how")       \
-    X(E_FORMAT, 8, "bytes or text do not follow their format")                               \
-    X(E_UNSUPPORTED, 9, "well formed, but this build, board or backend cannot do it")        \
-    X(E_MISMATCH, 10, "an identity card does not fit this host or this engine")              \
-    X(E_CORRUPT, 11, "content does not match its digest")                                    \
-    X(E_SHAPE, 12, "a tensor's rank, dimension or dtype is outside the engine's profile")    \
-    X(E_CANCELLED, 13, "the caller asked to stop")                                           \
-    X(E_DEADLINE, 14, "the deadline passed first")                                           \
-    X(E_BACKEND, 15, "the backend's own library failed; detail carries its words")           \
-    X(E_NOT_FOUND, 16, "a named file, engine, backend or tensor is not there")               \
+#define PLIM_STATUS_LIST(X)                                                                        \
+    X(OK, 0, "done")                                                                               \
+    X(E_ARG, 1, "an argument is wrong whatever the state: NULL, unknown enum, bad option")         \
+    X(E_STATE, 2, "the call is right but not now: sealed, already released, still running")        \
+    X(E_RANGE, 3, "a number is outside what the type, the file or the object can hold")            \
+    X(E_BUDGET, 4, "the load line refused; the system may have room")                              \
+    X(E_NOMEM, 5, "the system refused memory; the load line had room")                             \
+    X(E_FRAG, 6, "enough is free, but not in one piece")                                           \
+    X(E_IO, 7, "the operating system failed a read, write or open; os_errno says how")             \
+    X(E_FORMAT, 8, "bytes or text do not follow their format")                                     \
+    X(E_UNSUPPORTED, 9, "well formed, but this build, board or backend cannot do it")              \
+    X(E_MISMATCH, 10, "an identity card does not fit this host or this engine")                    \
+    X(E_CORRUPT, 11, "content does not match its digest")                                          \
+    X(E_SHAPE, 12, "a tensor's rank, dimension or dtype is outside the engine's profile")          \
+    X(E_CANCELLED, 13, "the caller asked to stop")                                                 \
+    X(E_DEADLINE, 14, "the deadline passed first")                                                 \
+    X(E_BACKEND, 15, "the backend's own library failed; detail carries its words")                 \
+    X(E_NOT_FOUND, 16, "a named file, engine, backend or tensor is not there")                     \
     X(E_RESIDENT, 17, "the weights are not resident; load them before running")
 
 typedef enum plim_status {
@@ -107,21 +107,20 @@ PLIM_API void plim_error_detail(plim_error *err, const char *format, ...)
 
 #ifndef __cplusplus
 /* return PLIM_FAIL(err, PLIM_E_BUDGET, .what = "weights", .want = n, .have = m, .limit = cap); */
-#define PLIM_FAIL(err, code, ...)                                                            \
-    (((err) ? (void)(*(err) = (plim_error){.status = (code),                                 \
-                                           .file = __FILE__,                                 \
-                                           .line = __LINE__,                                 \
-                                           __VA_ARGS__})                                     \
-            : (void)0),                                                                      \
+#define PLIM_FAIL(err, code, ...)                                                                  \
+    (((err) ? (void)(*(err) =                                                                      \
+                         (plim_error){                                                             \
+                             .status = (code), .file = __FILE__, .line = __LINE__, __VA_ARGS__})   \
+            : (void)0),                                                                            \
      (code))
 
 /* Pass a failure up unchanged. */
-#define PLIM_TRY(call)                                                                       \
-    do {                                                                                     \
-        plim_status plim_try_status_ = (call);                                               \
-        if (plim_try_status_ != PLIM_OK) {                                                   \
-            return plim_try_status_;                                                         \
-        }                                                                                    \
+#define PLIM_TRY(call)                                                                             \
+    do {                                                                                           \
+        plim_status plim_try_status_ = (call);                                                     \
+        if (plim_try_status_ != PLIM_OK) {                                                         \
+            return plim_try_status_;                                                               \
+        }                                                                                          \
     } while (0)
 #endif
 

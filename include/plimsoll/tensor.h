@@ -20,24 +20,24 @@ extern "C" {
 #define PLIM_TENSOR_RANK_MAX 8
 
 /* X(name, number, text, bits, dlpack code, dlpack bits) */
-#define PLIM_DTYPE_LIST(X)                                                                   \
-    X(F32, 1, "float32", 32, 2, 32)                                                          \
-    X(F64, 2, "float64", 64, 2, 64)                                                          \
-    X(F16, 3, "float16", 16, 2, 16)                                                          \
-    X(BF16, 4, "bfloat16", 16, 4, 16)                                                        \
-    X(I8, 5, "int8", 8, 0, 8)                                                                \
-    X(I16, 6, "int16", 16, 0, 16)                                                            \
-    X(I32, 7, "int32", 32, 0, 32)                                                            \
-    X(I64, 8, "int64", 64, 0, 64)                                                            \
-    X(U8, 9, "uint8", 8, 1, 8)                                                               \
-    X(U16, 10, "uint16", 16, 1, 16)                                                          \
-    X(U32, 11, "uint32", 32, 1, 32)                                                          \
-    X(U64, 12, "uint64", 64, 1, 64)                                                          \
-    X(BOOL, 13, "bool", 8, 6, 8)                                                             \
-    X(I4, 14, "int4", 4, 0, 4)                                                               \
-    X(U4, 15, "uint4", 4, 1, 4)                                                              \
-    X(F8E4M3, 16, "float8_e4m3fn", 8, 10, 8)                                                 \
-    X(F8E5M2, 17, "float8_e5m2", 8, 12, 8)                                                   \
+#define PLIM_DTYPE_LIST(X)                                                                         \
+    X(F32, 1, "float32", 32, 2, 32)                                                                \
+    X(F64, 2, "float64", 64, 2, 64)                                                                \
+    X(F16, 3, "float16", 16, 2, 16)                                                                \
+    X(BF16, 4, "bfloat16", 16, 4, 16)                                                              \
+    X(I8, 5, "int8", 8, 0, 8)                                                                      \
+    X(I16, 6, "int16", 16, 0, 16)                                                                  \
+    X(I32, 7, "int32", 32, 0, 32)                                                                  \
+    X(I64, 8, "int64", 64, 0, 64)                                                                  \
+    X(U8, 9, "uint8", 8, 1, 8)                                                                     \
+    X(U16, 10, "uint16", 16, 1, 16)                                                                \
+    X(U32, 11, "uint32", 32, 1, 32)                                                                \
+    X(U64, 12, "uint64", 64, 1, 64)                                                                \
+    X(BOOL, 13, "bool", 8, 6, 8)                                                                   \
+    X(I4, 14, "int4", 4, 0, 4)                                                                     \
+    X(U4, 15, "uint4", 4, 1, 4)                                                                    \
+    X(F8E4M3, 16, "float8_e4m3fn", 8, 10, 8)                                                       \
+    X(F8E5M2, 17, "float8_e5m2", 8, 12, 8)                                                         \
     X(F4E2M1, 18, "float4_e2m1fn", 4, 17, 4)
 
 typedef enum plim_dtype {
@@ -59,9 +59,9 @@ typedef struct plim_tensor {
 } plim_tensor;
 
 typedef enum plim_consumer {
-    PLIM_CONSUMER_CPU = 0,       /* this process's CPUs */
-    PLIM_CONSUMER_GPU = 1,       /* the GPU that the memory names */
-    PLIM_CONSUMER_PROCESS = 2,   /* another process on this machine */
+    PLIM_CONSUMER_CPU = 0,     /* this process's CPUs */
+    PLIM_CONSUMER_GPU = 1,     /* the GPU that the memory names */
+    PLIM_CONSUMER_PROCESS = 2, /* another process on this machine */
 } plim_consumer;
 
 /* plim_dtype_parse also takes the short names f32, fp16, bf16, i8 ...
@@ -78,10 +78,9 @@ PLIM_API uint32_t plim_dtype_bits(plim_dtype dtype); /* 0 when unknown */
  *          E_RANGE        the number of elements or bytes overflows.
  *          E_UNSUPPORTED  unknown dtype.
  */
-PLIM_API PLIM_MUST_USE plim_status plim_tensor_init(plim_tensor *self, void *data,
-                                                    plim_dtype dtype, const int64_t *shape,
-                                                    uint32_t rank, plim_memory_kind kind,
-                                                    plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_tensor_init(plim_tensor *self, void *data, plim_dtype dtype,
+                                                    const int64_t *shape, uint32_t rank,
+                                                    plim_memory_kind kind, plim_error *err);
 
 /* plim_tensor_check - is a tensor that was filled in by hand one that can be? All calls below
  * check what they are given, so that a hostile rank or stride is an error and nothing else.
@@ -94,7 +93,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_tensor_check(const plim_tensor *self, pl
 PLIM_API int64_t plim_tensor_elements(const plim_tensor *self); /* -1: it cannot be */
 PLIM_API uint64_t plim_tensor_bytes(const plim_tensor *self);   /* dense size, whole bytes;
                                                                  * UINT64_MAX: it cannot be */
-PLIM_API void *plim_tensor_data(const plim_tensor *self);     /* data + byte_offset */
+PLIM_API void *plim_tensor_data(const plim_tensor *self);       /* data + byte_offset */
 PLIM_API bool plim_tensor_is_contiguous(const plim_tensor *self);
 
 /* Views: no bytes move. Each writes *@out and leaves @self alone; @out may be @self.
@@ -113,8 +112,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_tensor_select(const plim_tensor *self, u
                                                       int64_t index, plim_tensor *out,
                                                       plim_error *err);
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_transpose(const plim_tensor *self,
-                                                         const uint32_t *order,
-                                                         plim_tensor *out, plim_error *err);
+                                                         const uint32_t *order, plim_tensor *out,
+                                                         plim_error *err);
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_reshape(const plim_tensor *self,
                                                        const int64_t *shape, uint32_t rank,
                                                        plim_tensor *out, plim_error *err);
@@ -125,8 +124,8 @@ PLIM_API bool plim_memory_is_reachable(plim_memory_kind kind, plim_consumer cons
 /* plim_tensor_view_for - the same tensor, for @consumer: 0 copies, 0 bytes.
  * Errors:  E_UNSUPPORTED  not reachable; field "memory kind", wanted and found filled in. */
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_view_for(const plim_tensor *self,
-                                                        plim_consumer consumer,
-                                                        plim_tensor *out, plim_error *err);
+                                                        plim_consumer consumer, plim_tensor *out,
+                                                        plim_error *err);
 
 /* plim_tensor_contiguous - the same pointer when @self is dense already, else one copy into
  * a block of @region.
@@ -139,8 +138,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_tensor_view_for(const plim_tensor *self,
  *          E_BUDGET, E_NOMEM, E_FRAG from @region.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_contiguous(const plim_tensor *self,
-                                                          plim_region *region,
-                                                          plim_tensor *out, plim_error *err);
+                                                          plim_region *region, plim_tensor *out,
+                                                          plim_error *err);
 PLIM_API PLIM_MUST_USE plim_status plim_tensor_cast(const plim_tensor *self, plim_dtype dtype,
                                                     plim_region *region, plim_tensor *out,
                                                     plim_error *err);
@@ -202,10 +201,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_tensor_to_dlpack(const plim_tensor *self
                                                          void (*release)(void *context),
                                                          void *context, void **out_managed,
                                                          plim_error *err);
-PLIM_API PLIM_MUST_USE plim_status plim_tensor_from_dlpack(const void *managed,
-                                                           plim_tensor *out,
-                                                           uint64_t *out_flags,
-                                                           plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status plim_tensor_from_dlpack(const void *managed, plim_tensor *out,
+                                                           uint64_t *out_flags, plim_error *err);
 PLIM_API void plim_dlpack_delete(void *managed);
 
 #ifdef __cplusplus

@@ -3,9 +3,9 @@
 #ifndef PLIMSOLL_VERSION_H
 #define PLIMSOLL_VERSION_H
 
-#define PLIM_VERSION_MAJOR 0
-#define PLIM_VERSION_MINOR 1
-#define PLIM_VERSION_PATCH 0
+#define PLIM_VERSION_MAJOR  0
+#define PLIM_VERSION_MINOR  1
+#define PLIM_VERSION_PATCH  0
 #define PLIM_VERSION_STRING "0.1.0"
 
 #ifdef __cplusplus
@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define PLIM_API __attribute__((visibility("default")))
+#define PLIM_API      __attribute__((visibility("default")))
 #define PLIM_MUST_USE __attribute__((warn_unused_result))
 #else
 #define PLIM_API
@@ -22,9 +22,14 @@ extern "C" {
 
 /* An empty initializer that both languages accept without a warning. */
 #ifdef __cplusplus
-#define PLIM_ZERO {}
+#define PLIM_ZERO                                                                                  \
+    {                                                                                              \
+    }
 #else
-#define PLIM_ZERO {0}
+#define PLIM_ZERO                                                                                  \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #endif
 
 /* plim_version - the version of the library that was loaded, as "major.minor.patch".

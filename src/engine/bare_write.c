@@ -163,45 +163,45 @@ static plim_status hash_files(writer *w, int fd, plim_error *err)
 
 /* ---- the card's text ---- */
 
-static void say_file(plim_card_sink *to, const writer *w, size_t index, const uint8_t *digests)
+static void say_file(plim_text_sink *to, const writer *w, size_t index, const uint8_t *digests)
 {
     char hex[PLIM_DIGEST_TEXT_BYTES];
     const part *p = &w->parts[index];
-    plim_card_say(to, "%s\n    {", index ? "," : "");
+    plim_text_say(to, "%s\n    {", index ? "," : "");
     if (index) {
-        plim_card_say(to, "\"path\": \"");
+        plim_text_say(to, "\"path\": \"");
         for (const char *c = p->name; *c; c++) {
-            plim_card_say(to, *c == '"' ? "\\%c" : "%c", *c);
+            plim_text_say(to, *c == '"' ? "\\%c" : "%c", *c);
         }
-        plim_card_say(to, "\", ");
+        plim_text_say(to, "\", ");
     }
-    plim_card_say(to, "\"bytes\": %" PRIu64 ", ", p->bytes);
+    plim_text_say(to, "\"bytes\": %" PRIu64 ", ", p->bytes);
     if (index == 0 && w->head_bytes) {
         plim_text_hex(hex, w->head_sha256, PLIM_DIGEST_BYTES);
-        plim_card_say(to, "\"head_bytes\": %" PRIu64 ", \"head_sha256\": \"%s\", ", w->head_bytes,
+        plim_text_say(to, "\"head_bytes\": %" PRIu64 ", \"head_sha256\": \"%s\", ", w->head_bytes,
                       hex);
     }
-    plim_card_say(to, "\"sha256\": [");
+    plim_text_say(to, "\"sha256\": [");
     for (uint64_t i = 0; i < p->chunk_count; i++) {
         plim_text_hex(hex, digests + i * PLIM_DIGEST_BYTES, PLIM_DIGEST_BYTES);
-        plim_card_say(to, "%s\n      \"%s\"", i ? "," : "", hex);
+        plim_text_say(to, "%s\n      \"%s\"", i ? "," : "", hex);
     }
-    plim_card_say(to, "]}");
+    plim_text_say(to, "]}");
 }
 
 static plim_status print(writer *w, char *buffer, size_t buffer_bytes, size_t *needed,
                          plim_error *err)
 {
-    plim_card_sink to = {buffer, buffer_bytes, 0};
+    plim_text_sink to = {buffer, buffer_bytes, 0};
     const uint8_t *digests = w->digests;
     PLIM_TRY(plim_card_print(&to, w->card, err));
-    plim_card_say(&to, ",\n  \"chunks\": {\"bytes\": %" PRIu32 ", \"files\": [",
+    plim_text_say(&to, ",\n  \"chunks\": {\"bytes\": %" PRIu32 ", \"files\": [",
                   w->opts->chunk_bytes);
     for (size_t i = 0; i < w->part_count; i++) {
         say_file(&to, w, i, digests);
         digests += w->parts[i].chunk_count * PLIM_DIGEST_BYTES;
     }
-    plim_card_say(&to, "\n  ]}\n}\n");
+    plim_text_say(&to, "\n  ]}\n}\n");
     *needed = to.needed_bytes;
     return PLIM_OK;
 }
@@ -225,7 +225,7 @@ static plim_status take_work(writer *w, plim_error *err)
     }
     w->card->payload_bytes = payload;
     w->card->has_payload_root = true;
-    plim_card_sink to = {NULL, 0, 0};
+    plim_text_sink to = {NULL, 0, 0};
     PLIM_TRY(plim_card_print(&to, w->card, err));
     text += to.needed_bytes + 256 + (size_t)w->chunk_count * (PLIM_DIGEST_TEXT_BYTES + 16);
     if (text > PLIM_ENGINE_CARD_BYTES_MAX) {

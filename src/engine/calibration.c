@@ -14,25 +14,6 @@
 
 #define WINDOW_BYTES 8192u
 
-static plim_status hash(int fd, const char *path, uint64_t bytes, uint8_t *out, plim_error *err)
-{
-    unsigned char window[WINDOW_BYTES];
-    plim_digest digest;
-    plim_status status = plim_digest_start(&digest) ? PLIM_OK : plim_digest_failed(err);
-    for (uint64_t at = 0; status == PLIM_OK && at < bytes;) {
-        size_t n = bytes - at < WINDOW_BYTES ? (size_t)(bytes - at) : WINDOW_BYTES;
-        status = plim_engine_read_at(fd, path, window, n, at, err);
-        if (status == PLIM_OK && !plim_digest_add(&digest, window, n)) {
-            status = plim_digest_failed(err);
-        }
-        at += n;
-    }
-    if (digest.context && !plim_digest_final(&digest, out) && status == PLIM_OK) {
-        status = plim_digest_failed(err);
-    }
-    return status;
-}
-
 plim_status plim_card_check_calibration(const plim_card *card, const char *cache_path,
                                         plim_error *err)
 {
@@ -47,7 +28,9 @@ plim_status plim_card_check_calibration(const plim_card *card, const char *cache
                               "sha256.calibration", NULL, NULL);
     }
     PLIM_TRY(plim_engine_open_file(cache_path, &fd, &bytes, err));
-    plim_status status = hash(fd, cache_path, bytes, found, err);
+    unsigned char window[WINDOW_BYTES];
+    plim_status status =
+        plim_engine_digest_to(fd, cache_path, bytes, window, sizeof(window), found, err);
     close(fd);
     if (status != PLIM_OK || memcmp(found, card->calibration_sha256, sizeof(found)) == 0) {
         return status;

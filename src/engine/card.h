@@ -9,22 +9,14 @@
 
 #include "plimsoll/engine.h"
 #include "src/engine/json_reader.h"
+#include "src/text_sink.h"
 
 #define PLIM_CARD_VERSION 1
 
 plim_status plim_card_read(plim_json_reader *reader, const json_t *root, plim_card *out);
 
-/* Text into a buffer that may be too short: counts on, so that one pass gives the size. */
-typedef struct plim_card_sink {
-    char *buffer;
-    size_t buffer_bytes, needed_bytes;
-} plim_card_sink;
-
-void plim_card_say(plim_card_sink *sink, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /* Everything up to the closing brace; after it come "chunks" (with a comma before) or "\n}\n". */
-plim_status plim_card_print(plim_card_sink *sink, const plim_card *card, plim_error *err);
+plim_status plim_card_print(plim_text_sink *sink, const plim_card *card, plim_error *err);
 
 const char *plim_build_kind_name(plim_build_kind kind);
 

@@ -6,25 +6,12 @@
  * ASCII, a number above INT64_MAX, a bad name. So parse(format(card)) == card.
  */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "src/engine/card.h"
 #include "src/engine/printable.h"
 
-typedef plim_card_sink sink;
-
-void plim_card_say(sink *to, const char *format, ...)
-{
-    size_t at = to->needed_bytes < to->buffer_bytes ? to->needed_bytes : to->buffer_bytes;
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(to->buffer_bytes > at ? to->buffer + at : NULL, to->buffer_bytes - at, format,
-                      args);
-    va_end(args);
-    to->needed_bytes += n > 0 ? (size_t)n : 0;
-}
+typedef plim_text_sink sink;
 
 static plim_status refuse(const char *field, const char *wanted, plim_error *err)
 {
@@ -39,11 +26,11 @@ static plim_status say_text(sink *to, const char *field, const char *text, size_
     if (n == bytes || (n && !plim_text_is_plain(text, n))) {
         return refuse(field, "printable ASCII with an end", err);
     }
-    plim_card_say(to, "\"");
+    plim_text_say(to, "\"");
     for (size_t i = 0; i < n; i++) {
-        plim_card_say(to, text[i] == '"' || text[i] == '\\' ? "\\%c" : "%c", text[i]);
+        plim_text_say(to, text[i] == '"' || text[i] == '\\' ? "\\%c" : "%c", text[i]);
     }
-    plim_card_say(to, "\"");
+    plim_text_say(to, "\"");
     return PLIM_OK;
 }
 
@@ -58,12 +45,12 @@ typedef struct part {
 static void next_member(part *p, const char *key)
 {
     if (!p->open) {
-        plim_card_say(p->to, ",\n  \"%s\": {", p->key);
+        plim_text_say(p->to, ",\n  \"%s\": {", p->key);
         p->open = true;
     } else {
-        plim_card_say(p->to, ", ");
+        plim_text_say(p->to, ", ");
     }
-    plim_card_say(p->to, "\"%s\": ", key);
+    plim_text_say(p->to, "\"%s\": ", key);
 }
 
 static plim_status text_member(part *p, const char *key, const char *text, size_t bytes)
@@ -83,7 +70,7 @@ static plim_status number_member(part *p, const char *key, uint64_t number, uint
     }
     if (number) {
         next_member(p, key);
-        plim_card_say(p->to, "%" PRIu64, number);
+        plim_text_say(p->to, "%" PRIu64, number);
     }
     return PLIM_OK;
 }
@@ -94,14 +81,14 @@ static void digest_member(part *p, const char *key, bool has, const uint8_t *dig
     if (has) {
         plim_text_hex(hex, digest, PLIM_DIGEST_BYTES);
         next_member(p, key);
-        plim_card_say(p->to, "\"%s\"", hex);
+        plim_text_say(p->to, "\"%s\"", hex);
     }
 }
 
 static void end_part(part *p)
 {
     if (p->open) {
-        plim_card_say(p->to, "}");
+        plim_text_say(p->to, "}");
     }
 }
 
@@ -129,7 +116,7 @@ static plim_status say_build(sink *to, const plim_card *c, plim_error *err)
     }
     part b = {to, "build", false, err};
     next_member(&b, "kind");
-    plim_card_say(to, "\"%s\"", plim_build_kind_name(c->build));
+    plim_text_say(to, "\"%s\"", plim_build_kind_name(c->build));
     PLIM_TRY(text_member(&b, "board", c->built_on, sizeof(c->built_on)));
     PLIM_TRY(number_member(&b, "free_bytes", c->build_free_bytes, INT64_MAX));
     end_part(&b);
@@ -158,11 +145,11 @@ static plim_status say_numbers(sink *to, const plim_card *c, plim_error *err)
 
 static void say_shape(sink *to, const char *key, const int64_t *shape, uint32_t rank)
 {
-    plim_card_say(to, "\"%s\": [", key);
+    plim_text_say(to, "\"%s\": [", key);
     for (uint32_t i = 0; i < rank; i++) {
-        plim_card_say(to, "%s%" PRId64, i ? ", " : "", shape[i]);
+        plim_text_say(to, "%s%" PRId64, i ? ", " : "", shape[i]);
     }
-    plim_card_say(to, "]");
+    plim_text_say(to, "]");
 }
 
 static bool is_range(const plim_card_range *range, uint32_t rank)
@@ -180,41 +167,41 @@ static plim_status say_tensors(sink *to, const plim_card *c, plim_error *err)
     if (c->tensor_count > PLIM_CARD_TENSORS_MAX || c->profile_count > PLIM_CARD_PROFILES_MAX) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "too many tensors or profiles in a card");
     }
-    plim_card_say(to, c->tensor_count ? ",\n  \"tensors\": [" : "");
+    plim_text_say(to, c->tensor_count ? ",\n  \"tensors\": [" : "");
     for (uint32_t i = 0; i < c->tensor_count; i++) {
         const plim_card_tensor *t = &c->tensors[i];
         if (plim_dtype_bits(t->dtype) == 0 || t->rank > PLIM_TENSOR_RANK_MAX || !t->name[0]) {
             return refuse("tensors", "a name, a known dtype and a rank from 0 to 8", err);
         }
-        plim_card_say(to, "%s\n    {\"name\": ", i ? "," : "");
+        plim_text_say(to, "%s\n    {\"name\": ", i ? "," : "");
         PLIM_TRY(say_text(to, "tensors.name", t->name, sizeof(t->name), err));
-        plim_card_say(to, ", \"io\": \"%s\", \"dtype\": \"%s\", \"rank\": %" PRIu32 "}",
+        plim_text_say(to, ", \"io\": \"%s\", \"dtype\": \"%s\", \"rank\": %" PRIu32 "}",
                       t->is_input ? "input" : "output", plim_dtype_name(t->dtype), t->rank);
     }
-    plim_card_say(to, c->tensor_count ? "\n  ]" : "");
+    plim_text_say(to, c->tensor_count ? "\n  ]" : "");
     return PLIM_OK;
 }
 
 static plim_status say_profile(sink *to, const plim_card *c, uint32_t profile, plim_error *err)
 {
-    plim_card_say(to, "%s\n    {", profile ? "," : "");
+    plim_text_say(to, "%s\n    {", profile ? "," : "");
     for (uint32_t i = 0; i < c->tensor_count; i++) {
         const plim_card_tensor *t = &c->tensors[i];
         const plim_card_range *range = &t->profiles[profile];
         if (!is_range(range, t->rank)) {
             return refuse(t->name, "0 <= min <= opt <= max", err);
         }
-        plim_card_say(to, i ? ",\n     " : "");
+        plim_text_say(to, i ? ",\n     " : "");
         PLIM_TRY(say_text(to, "profiles", t->name, sizeof(t->name), err));
-        plim_card_say(to, ": {");
+        plim_text_say(to, ": {");
         say_shape(to, "min", range->min, t->rank);
-        plim_card_say(to, ", ");
+        plim_text_say(to, ", ");
         say_shape(to, "opt", range->opt, t->rank);
-        plim_card_say(to, ", ");
+        plim_text_say(to, ", ");
         say_shape(to, "max", range->max, t->rank);
-        plim_card_say(to, "}");
+        plim_text_say(to, "}");
     }
-    plim_card_say(to, "}");
+    plim_text_say(to, "}");
     return PLIM_OK;
 }
 
@@ -226,28 +213,28 @@ static plim_status say_name(sink *to, const plim_engine_name *name, plim_error *
         return PLIM_OK;
     }
     PLIM_TRY(plim_engine_name_format(name, text, sizeof(text), err));
-    plim_card_say(to, ",\n  \"name\": \"%s\"", text);
+    plim_text_say(to, ",\n  \"name\": \"%s\"", text);
     return PLIM_OK;
 }
 
 plim_status plim_card_print(sink *to, const plim_card *c, plim_error *err)
 {
-    plim_card_say(to, "{\n  \"plimsoll_card\": %d", PLIM_CARD_VERSION);
+    plim_text_say(to, "{\n  \"plimsoll_card\": %d", PLIM_CARD_VERSION);
     PLIM_TRY(say_name(to, &c->name, err));
-    plim_card_say(to, ",\n  \"backend\": ");
+    plim_text_say(to, ",\n  \"backend\": ");
     PLIM_TRY(say_text(to, "backend", c->backend, sizeof(c->backend), err));
-    plim_card_say(to, ",\n  \"format\": ");
+    plim_text_say(to, ",\n  \"format\": ");
     PLIM_TRY(say_text(to, "format", c->format, sizeof(c->format), err));
     PLIM_TRY(say_target(to, c, err));
     PLIM_TRY(say_build(to, c, err));
     PLIM_TRY(say_numbers(to, c, err));
     PLIM_TRY(say_tensors(to, c, err));
     if (c->profile_count) {
-        plim_card_say(to, ",\n  \"profiles\": [");
+        plim_text_say(to, ",\n  \"profiles\": [");
         for (uint32_t i = 0; i < c->profile_count; i++) {
             PLIM_TRY(say_profile(to, c, i, err));
         }
-        plim_card_say(to, "\n  ]");
+        plim_text_say(to, "\n  ]");
     }
     return PLIM_OK;
 }
@@ -263,7 +250,7 @@ plim_status plim_card_format(const plim_card *card, char *buffer, size_t buffer_
         *out_bytes = 0;
     }
     PLIM_TRY(plim_card_print(&to, card, err));
-    plim_card_say(&to, "\n}\n");
+    plim_text_say(&to, "\n}\n");
     if (out_bytes) {
         *out_bytes = to.needed_bytes;
     }

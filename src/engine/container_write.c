@@ -135,21 +135,8 @@ static plim_status put_sections(packer *p, plim_error *err)
 /* Reads the head back from the file, holes as zeros, just as a reader will. */
 static plim_status digest_head(packer *p, plim_error *err)
 {
-    plim_digest digest;
-    plim_status status = plim_digest_start(&digest) ? PLIM_OK : plim_digest_failed(err);
-    for (uint64_t at = 0; status == PLIM_OK && at < p->head.body_offset;) {
-        uint64_t rest = p->head.body_offset - at;
-        size_t n = rest < p->opts->chunk_bytes ? (size_t)rest : p->opts->chunk_bytes;
-        status = plim_engine_read_at(p->file.fd, p->file.path, p->raw, n, at, err);
-        if (status == PLIM_OK && !plim_digest_add(&digest, p->raw, n)) {
-            status = plim_digest_failed(err);
-        }
-        at += n;
-    }
-    if (digest.context && !plim_digest_final(&digest, p->head.digest) && status == PLIM_OK) {
-        status = plim_digest_failed(err);
-    }
-    return status;
+    return plim_engine_digest_to(p->file.fd, p->file.path, p->head.body_offset, p->raw,
+                                 p->opts->chunk_bytes, p->head.digest, err);
 }
 
 static plim_status put_header(packer *p, plim_error *err)

@@ -68,6 +68,12 @@ plim_status plim_engine_open_file(const char *path, int *out_fd, uint64_t *out_b
 plim_status plim_engine_read_at(int fd, const char *path, void *out, size_t size, uint64_t offset,
                                 plim_error *err);
 
+/* SHA-256 of the first @bytes of a file, read through @window. Errors: those of read_at,
+ * E_BACKEND libcrypto refused. */
+plim_status plim_engine_digest_to(int fd, const char *path, uint64_t bytes, void *window,
+                                  size_t window_bytes, uint8_t out[PLIM_DIGEST_BYTES],
+                                  plim_error *err);
+
 /* A file name that describes itself must say what the card says. Errors: E_MISMATCH. */
 plim_status plim_engine_check_name(const char *path, const plim_card *card, plim_error *err);
 

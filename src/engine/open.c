@@ -130,6 +130,26 @@ plim_status plim_engine_read_at(int fd, const char *path, void *out, size_t size
     return PLIM_OK;
 }
 
+plim_status plim_engine_digest_to(int fd, const char *path, uint64_t bytes, void *window,
+                                  size_t window_bytes, uint8_t out[PLIM_DIGEST_BYTES],
+                                  plim_error *err)
+{
+    plim_digest digest;
+    plim_status status = plim_digest_start(&digest) ? PLIM_OK : plim_digest_failed(err);
+    for (uint64_t at = 0; status == PLIM_OK && at < bytes;) {
+        size_t n = bytes - at < window_bytes ? (size_t)(bytes - at) : window_bytes;
+        status = plim_engine_read_at(fd, path, window, n, at, err);
+        if (status == PLIM_OK && !plim_digest_add(&digest, window, n)) {
+            status = plim_digest_failed(err);
+        }
+        at += n;
+    }
+    if (digest.context && !plim_digest_final(&digest, out) && status == PLIM_OK) {
+        status = plim_digest_failed(err);
+    }
+    return status;
+}
+
 plim_status plim_engine_root(const plim_engine_file *self, uint8_t out[PLIM_DIGEST_BYTES],
                              plim_error *err)
 {

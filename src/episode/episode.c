@@ -17,7 +17,7 @@
 #include "src/episode/dataset_files.h"
 #include "src/episode/pairing.h"
 
-#define ALIGN          64u
+#define ALIGN 64u
 
 struct plim_episode {
     plim_dataset *dataset;

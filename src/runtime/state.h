@@ -21,10 +21,10 @@
 #include "src/runtime/thermal.h"
 #include "src/runtime/trace.h"
 
-#define PLIM_GROUPS_MAX     16
-#define PLIM_GROUP_PREFIX   "group:"
-#define PLIM_RECORD_LIMIT   8192u /* requests of one run that a recording may hold */
-#define PLIM_BLOCK_SLACK    64u   /* behind every block: vector code reads past the end */
+#define PLIM_GROUPS_MAX   16
+#define PLIM_GROUP_PREFIX "group:"
+#define PLIM_RECORD_LIMIT 8192u /* requests of one run that a recording may hold */
+#define PLIM_BLOCK_SLACK  64u   /* behind every block: vector code reads past the end */
 
 /* Activation memory of one engine, or of a group of engines that never run together. */
 typedef struct plim_scratch {

@@ -39,8 +39,7 @@ static int make_artifacts(void **state)
     artifacts[0] = fixture_null();
     for (size_t i = 0; i < CANDIDATES; i++) {
         const candidate *c = &candidates[i];
-        artifacts[i + 1] =
-            fixture_onnx(cm_model(c->model), c->shapes, c->shape_count, c->format);
+        artifacts[i + 1] = fixture_onnx(cm_model(c->model), c->shapes, c->shape_count, c->format);
     }
     return 0;
 }

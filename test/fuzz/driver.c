@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define INPUT_MAX (1u << 20)
+#define INPUT_MAX  (1u << 20)
 #define INPUTS_MAX 256
 
 static uint8_t *inputs[INPUTS_MAX];
@@ -58,8 +58,9 @@ static void feed(const uint8_t *data, size_t size)
 
 static size_t mutate(uint8_t *data, size_t size)
 {
-    static const uint64_t edges[] = {0, 1, 127, 128, 255, 256, 65535, 65536, 0x7fffffff,
-                                     0x80000000u, 0xffffffffu, INT64_MAX, UINT64_MAX};
+    static const uint64_t edges[] = {0,           1,         127,       128,        255,
+                                     256,         65535,     65536,     0x7fffffff, 0x80000000u,
+                                     0xffffffffu, INT64_MAX, UINT64_MAX};
     unsigned times = 1 + (unsigned)(next() % 4);
     for (unsigned i = 0; i < times && size; i++) {
         size_t at = next() % size;

@@ -52,8 +52,8 @@ typedef struct prediction {
     uint64_t peak_bytes, run_bytes; /* of everything; while episodes run */
     bool peak_is_load;              /* else the peak is while episodes run */
     uint64_t peak_by_tag[PLIM_TAG_COUNT];
-    bool has_large_pages;    /* else every payload pays page tables, in its item as other */
-    char large_reason[320];  /* why not; "" */
+    bool has_large_pages;   /* else every payload pays page tables, in its item as other */
+    char large_reason[320]; /* why not; "" */
     bool fits;
     uint64_t deficit_bytes;
     char warnings[PREDICT_WARNINGS_MAX][192];
