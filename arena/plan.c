@@ -121,6 +121,7 @@ plim_status plim_plan_solve(plim_plan_buffer *buffers, size_t count, const plim_
     memset(result, 0, sizeof(*result));
     if (count == 0) {
         result->is_optimal = true;
+        result->verdict = PLIM_PLAN_OPTIMAL;
         return PLIM_OK;
     }
     if (!plim_plan_scratch_fits(count, scratch, scratch_bytes)) {
@@ -139,7 +140,11 @@ plim_status plim_plan_solve(plim_plan_buffer *buffers, size_t count, const plim_
     for (size_t i = 0; i < count; i++) {
         buffers[i].offset_bytes = offsets[i];
     }
-    *result = (plim_plan_result){
-        .height_bytes = height, .lower_bound_bytes = bound, .is_optimal = height == bound};
+    *result =
+        (plim_plan_result){.height_bytes = height,
+                           .lower_bound_bytes = bound,
+                           .is_optimal = height == bound,
+                           .verdict = height == bound ? PLIM_PLAN_OPTIMAL : PLIM_PLAN_FEASIBLE,
+                           .strategy = "greedy"};
     return PLIM_OK;
 }

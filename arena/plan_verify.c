@@ -201,6 +201,11 @@ static plim_status verify_over_time(sweep *self, size_t count, plim_error *err)
     return PLIM_OK;
 }
 
+size_t plim_plan_verify_bytes(size_t count)
+{
+    return plim_plan_scratch_bytes(count);
+}
+
 plim_status plim_plan_verify(const plim_plan_buffer *buffers, size_t count, uint64_t height_bytes,
                              void *scratch, size_t scratch_bytes, plim_error *err)
 {
