@@ -35,7 +35,7 @@ AV_LIBS   := -lavformat -lavcodec -lavutil -lswscale
 ARENA_SRC    := $(wildcard arena/*.c)
 PLATFORM_SRC := $(wildcard platform/*.c platform/linux/*.c)
 SRC_SRC      := $(wildcard src/*.c src/engine/*.c src/tensor/*.c src/backend/*.c \
-                  src/backend/onnxruntime/*.c src/episode/*.c src/runtime/*.c src/report/*.c)
+                  src/backend/onnxruntime/*.c src/episode/*.c src/survey/*.c src/runtime/*.c src/report/*.c)
 LIB_SRC      := $(ARENA_SRC) $(PLATFORM_SRC) $(SRC_SRC)
 LIB_OBJ      := $(LIB_SRC:%.c=$(B)/%.o)
 VIDEO_SRC    := $(wildcard src/episode/video/*.c)

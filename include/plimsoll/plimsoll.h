@@ -26,6 +26,7 @@
 #include "plimsoll/report.h"
 #include "plimsoll/runtime.h"
 #include "plimsoll/status.h"
+#include "plimsoll/survey.h"
 #include "plimsoll/tensor.h"
 #include "plimsoll/version.h"
 

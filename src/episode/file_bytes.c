@@ -30,8 +30,9 @@ static plim_status refuse_pointer(const plim_file_bytes *self, plim_error *err)
     const char *size = strstr(text, "\nsize ");
     plim_error_set(err, PLIM_E_FORMAT, "recorded file", "content", "the recording",
                    "an LFS pointer");
-    plim_error_detail(err, "%s: %" PRIu64 " bytes not downloaded", self->path,
-                      size ? (uint64_t)strtoull(size + 6, NULL, 10) : 0);
+    /* the number first: a long path may cut the end off */
+    plim_error_detail(err, "%" PRIu64 " bytes not downloaded: %s",
+                      size ? (uint64_t)strtoull(size + 6, NULL, 10) : 0, self->path);
     return PLIM_E_FORMAT;
 }
 
