@@ -144,9 +144,13 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
 
-.PHONY: peers bench-load bench-peak bench-latency bench-predict
+.PHONY: peers bench-arena bench-load bench-peak bench-latency bench-predict
 peers: ## other people's planners and allocators, into build/peers (PEERS_FROM=DIR of git folders)
 	$(Q)sh bench/peers.sh
+bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allocators (ARGS=--quick)
+	-$(Q)sh setup/packages.sh setup/packages-bench.txt || echo "going on without them"
+	$(Q)sh bench/peers.sh tlsf
+	$(Q)$(B)/bench/bench_arena $(ARGS)
 bench-load: deps $(B)/bench/bench_load ## load rates beside the device's own (ARGS=--quick)
 	$(Q)$(B)/bench/bench_load $(ARGS)
 bench-latency: deps $(B)/bench/bench_latency ## a run beside ONNX Runtime's own terms, paired

@@ -70,8 +70,16 @@ build_supermalloc() {
         $at/primitives/allocation.cpp -o "$out"
 }
 
+# ---- allocators ----
+
+# TLSF 3.1, a library that bench_arena opens. What it prints and asserts is compiled out.
+build_tlsf() {
+    source_of mattconte/tlsf deff9ab509341f264addbd3c8ada533678591905 src || return 1
+    "$CC" -O2 -DNDEBUG -fPIC -shared -w src/tlsf.c -o "$out"
+}
+
 # ---- the peers asked for, or all ----
-[ $# -gt 0 ] || set -- minimalloc supermalloc
+[ $# -gt 0 ] || set -- minimalloc supermalloc tlsf
 for peer in "$@"; do
     out=$peers/$peer
     [ ! -e "$out" ] || continue

@@ -8,6 +8,7 @@ list=$1
 is_there() {
     case $1 in
     command:*) command -v "${1#command:}" >/dev/null 2>&1 ;;
+    library:*) PATH=$PATH:/sbin ldconfig -p 2>/dev/null | grep -q "${1#library:}" ;;
     module:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#module:}" ;;
     *) echo "packages.sh: cannot check '$1'" >&2; exit 2 ;;
     esac
