@@ -17,6 +17,7 @@
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
 #include "plimsoll/provider.h"
+#include "plimsoll/recording.h"
 #include "plimsoll/report.h"
 #include "plimsoll/runtime.h"
 #include "plimsoll/status.h"
@@ -84,6 +85,18 @@ static const layout layouts[] = {
     AT(plim_arena_stats, sealed_growth_count, 40),
     AT(plim_arena_stats, seal, 64),
 
+    SIZE(plim_record_step, 32),
+    AT(plim_record_step, align_bytes, 16),
+    AT(plim_record_step, run_count, 28),
+    SIZE(plim_record_loop, 24),
+    AT(plim_record_loop, repeats, 8),
+    AT(plim_record_loop, carried_bytes, 16),
+    SIZE(plim_replay_miss, 40),
+    AT(plim_replay_miss, reason, 20),
+    AT(plim_replay_miss, asked_bytes, 32),
+    SIZE(plim_replay_stats, 136),
+    AT(plim_replay_stats, miss_by_reason, 32),
+    AT(plim_replay_stats, is_on, 132),
     SIZE(plim_plan_buffer, 48),
     AT(plim_plan_buffer, size_bytes, 16),
     AT(plim_plan_buffer, is_fixed, 40),

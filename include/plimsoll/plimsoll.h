@@ -23,6 +23,7 @@
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
 #include "plimsoll/provider.h"
+#include "plimsoll/recording.h"
 #include "plimsoll/report.h"
 #include "plimsoll/runtime.h"
 #include "plimsoll/status.h"

@@ -13,6 +13,7 @@
 
 #include "plimsoll/backend_plugin.h"
 #include "plimsoll/load.h"
+#include "plimsoll/recording.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,7 +63,7 @@ typedef struct plim_runtime_opts {
 /* Live blocks that the region of unplanned activations has room for in its table. */
 #define PLIM_ACTIVATION_BLOCKS_MAX 2048u
 /* Tables of a plan in use take no more than this for each request of the run. */
-#define PLIM_REPLAY_REQUEST_BYTES 112u
+#define PLIM_REPLAY_REQUEST_BYTES PLIM_REPLAY_STEP_BYTES
 
 static inline plim_runtime_opts plim_runtime_opts_default(void)
 {

@@ -23,25 +23,31 @@ static plim_status table_region(plim_engine *e, const char *name, uint64_t bytes
     return plim_runtime_region(e->runtime, PLIM_REGION_BUMP, &o, out, err);
 }
 
-/* Tables while a file is read or a recording is solved: rows, and the planner's scratch. */
+/* Tables while a file is read or a recording is solved: rows, steps, the planner's scratch. */
 static uint64_t work_bytes(uint32_t requests)
 {
-    return ((uint64_t)requests + 1) * sizeof(plim_plan_buffer) +
+    return ((uint64_t)requests + 1) * (sizeof(plim_plan_buffer) + sizeof(plim_record_step)) +
            plim_plan_scratch_bytes((size_t)requests + 1) + 4096;
 }
 
-static plim_status use_plan(plim_engine *e, const plim_trace_plan *plan, plim_error *err)
+static plim_status use_plan(plim_engine *e, const plim_trace_plan *plan, plim_region *work,
+                            plim_error *err)
 {
     void *memory = NULL;
-    uint64_t bytes = plim_replay_bytes(plan);
+    if (plan->request_count == 0) {
+        return PLIM_OK; /* a run that asked for nothing */
+    }
+    size_t bytes = plim_replay_bytes(plan->request_count);
     PLIM_TRY(table_region(e, "replay", bytes + 64, &e->replay_home, err));
     plim_status status = plim_region_alloc(e->replay_home, bytes, 0, &memory, err);
+    if (status == PLIM_OK) {
+        status = plim_trace_replay(plan, memory, bytes, work, &e->replay, err);
+    }
     if (status != PLIM_OK) {
         plim_runtime_drop(e->runtime, &e->replay_home);
         return status;
     }
-    plim_replay_init(&e->replay, plan, memory);
-    e->has_replay = true;
+    e->replay_shapes = plan->shapes;
     e->planned_need_bytes = plan->height_bytes;
     return PLIM_OK;
 }
@@ -56,7 +62,7 @@ void plim_engine_find_plan(plim_engine *e)
         status = plim_trace_load(e->plan_path, &e->key, work, &plan, &err);
     }
     if (status == PLIM_OK) {
-        status = use_plan(e, &plan, &err);
+        status = use_plan(e, &plan, work, &err);
     }
     if (status == PLIM_OK) {
         PLIM_LOG(e->runtime, PLIM_LOG_INFO, "plan_in_use",
@@ -76,6 +82,7 @@ static void record_stop(plim_engine *e)
 {
     pthread_mutex_lock(&e->scratch->block_lock);
     e->is_recording = false;
+    e->recorder = NULL;
     pthread_mutex_unlock(&e->scratch->block_lock);
     plim_runtime_drop(e->runtime, &e->record_home);
 }
@@ -90,13 +97,15 @@ void plim_engine_record_begin(plim_engine *e)
     if (status == PLIM_OK) {
         status = plim_region_alloc(e->record_home, bytes, 0, &memory, &err);
     }
+    if (status == PLIM_OK) {
+        status = plim_recorder_init(memory, bytes, PLIM_RECORD_LIMIT, &e->recorder, &err);
+    }
     if (status != PLIM_OK) {
         plim_runtime_log_error(e->runtime, PLIM_LOG_WARN, "plan_not_recorded", e->name, &err);
         plim_runtime_drop(e->runtime, &e->record_home);
         return;
     }
     pthread_mutex_lock(&e->scratch->block_lock);
-    plim_recorder_init(&e->recorder, memory, PLIM_RECORD_LIMIT);
     e->is_recording = true;
     pthread_mutex_unlock(&e->scratch->block_lock);
 }
@@ -104,7 +113,7 @@ void plim_engine_record_begin(plim_engine *e)
 static plim_status write_plan(plim_engine *e, uint64_t shapes, plim_error *err)
 {
     plim_trace_plan plan = {.key = e->key, .shapes = shapes};
-    PLIM_TRY(plim_trace_solve(&e->recorder, e->record_home, &plan, err));
+    PLIM_TRY(plim_trace_solve(e->recorder, e->record_home, &plan, err));
     PLIM_TRY(plim_trace_save(&plan, e->plan_path, err));
     PLIM_LOG(e->runtime, PLIM_LOG_INFO, "plan_recorded",
              "\"engine\":\"%s\",\"height_bytes\":%" PRIu64 ",\"lower_bound_bytes\":%" PRIu64

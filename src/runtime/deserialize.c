@@ -50,7 +50,9 @@ void plim_engine_teardown(plim_engine *e)
     e->card = NULL;
     e->ops = NULL;
     e->planned_need_bytes = e->dynamic_need_bytes = 0;
-    e->is_loaded = e->in_run = e->has_replay = e->is_recording = false;
+    e->is_loaded = e->in_run = e->is_recording = false;
+    e->replay = NULL;
+    e->recorder = NULL;
     e->is_resident = e->record_wanted = false;
     e->live_bytes = e->live_count = e->stat_live_peak_bytes = 0;
     e->load_count = e->run_count = e->run_ns_total = e->run_ns_max = e->trace_refused_count = 0;
@@ -128,7 +130,7 @@ static plim_status find_backend(plim_engine *e, const plim_engine_spec *spec, pl
 static uint64_t activation_limit(const plim_engine *e, const plim_engine_spec *spec)
 {
     uint64_t cap = plim_budget_cap_bytes(e->runtime->budget);
-    uint64_t known = e->has_replay ? e->planned_need_bytes : e->card->activation_bytes;
+    uint64_t known = e->replay ? e->planned_need_bytes : e->card->activation_bytes;
     uint64_t limit = cap / 4, half_more;
     if (spec->activation_limit_bytes) {
         limit = spec->activation_limit_bytes;
@@ -143,7 +145,7 @@ static uint64_t activation_limit(const plim_engine *e, const plim_engine_spec *s
 static plim_status join_scratch(plim_engine *e, const plim_engine_spec *spec, plim_error *err)
 {
     plim_engine_find_plan(e);
-    e->record_wanted = spec->record_trace && !e->has_replay;
+    e->record_wanted = spec->record_trace && !e->replay;
     e->dynamic_need_bytes = activation_limit(e, spec);
     return plim_scratch_join(e, spec->scratch_group, err);
 }

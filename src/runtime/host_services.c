@@ -63,13 +63,15 @@ static plim_status activation_alloc(plim_engine *e, uint64_t bytes, size_t align
                                     plim_error *err)
 {
     uint64_t offset;
-    if (e->has_replay && plim_replay_alloc(&e->replay, bytes, align, &offset)) {
+    if (e->replay && plim_replay_alloc(e->replay, bytes, align, &offset)) {
         *out = (char *)plim_region_base(e->scratch->planned) + offset;
     } else {
         PLIM_TRY(dynamic_alloc(e, bytes, align, out, err));
     }
     if (e->is_recording) {
-        plim_recorder_alloc(&e->recorder, *out, bytes, align);
+        /* A recording that does not fit is void; the run goes on. */
+        e->is_recording =
+            plim_recorder_alloc(e->recorder, (uintptr_t)*out, bytes, align, NULL) == PLIM_OK;
     }
     e->live_count++;
     e->live_bytes += bytes;
@@ -118,7 +120,8 @@ static plim_status host_alloc(void *context, plim_host_class kind, size_t size_b
 static void activation_freed(plim_engine *e, const void *block, uint64_t bytes)
 {
     if (e->is_recording) {
-        plim_recorder_free(&e->recorder, block);
+        /* Not found: it was given before the run that is recorded. */
+        (void)plim_recorder_free(e->recorder, (uintptr_t)block);
     }
     e->live_count -= e->live_count > 0;
     e->live_bytes -= bytes <= e->live_bytes ? bytes : e->live_bytes;
@@ -129,9 +132,9 @@ static bool planned_free(plim_engine *e, void *block)
     const plim_scratch *s = e->scratch;
     uintptr_t base = s->planned ? (uintptr_t)plim_region_base(s->planned) : 0;
     uint64_t size = 0;
-    if (!e->has_replay || !base || (uintptr_t)block < base ||
+    if (!e->replay || !base || (uintptr_t)block < base ||
         (uintptr_t)block - base >= s->planned_bytes ||
-        !plim_replay_free(&e->replay, (uintptr_t)block - base, &size)) {
+        !plim_replay_free(e->replay, (uintptr_t)block - base, &size)) {
         return false;
     }
     activation_freed(e, block, size);
@@ -193,10 +196,10 @@ void plim_host_run_begin(plim_engine *e, uint64_t shapes)
     e->in_run = true;
     e->live_bytes = e->live_count ? e->live_bytes : 0;
     e->refusal.status = PLIM_OK; /* the rest is read only when this is not */
-    if (e->has_replay) {
+    if (e->replay) {
         bool is_free = !s->holder || s->holder == e;
-        bool fits = s->planned && s->planned_bytes >= e->replay.height_bytes;
-        plim_replay_begin(&e->replay, is_free && fits && shapes == e->replay.shapes);
+        bool fits = s->planned && s->planned_bytes >= e->planned_need_bytes;
+        plim_replay_begin(e->replay, is_free && fits && shapes == e->replay_shapes);
     }
     pthread_mutex_unlock(&s->block_lock);
 }
@@ -210,7 +213,11 @@ void plim_host_run_end(plim_engine *e, plim_error *out_refusal)
     if (e->refusal.status != PLIM_OK) {
         *out_refusal = e->refusal;
     }
-    if (e->has_replay && e->replay.live_count) {
+    plim_replay_stats replay = {.live_count = 0};
+    if (e->replay) {
+        plim_replay_read(e->replay, &replay);
+    }
+    if (replay.live_count) {
         s->holder = e; /* nobody else may use planned memory until these are free */
     } else if (s->holder == e) {
         s->holder = NULL;

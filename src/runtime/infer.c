@@ -166,11 +166,13 @@ static void read_blocks(plim_engine *self, plim_engine_stats *out)
         plim_region_read(self->session, &region);
         out->session_bytes = region.used_bytes;
     }
-    if (self->has_replay) {
-        out->trace_is_planned = s->planned_bytes >= self->replay.height_bytes;
-        out->trace_planned_bytes = self->replay.height_bytes;
-        out->trace_miss_count = self->replay.miss_count;
-        out->trace_hit_count = self->replay.hit_count;
+    if (self->replay) {
+        plim_replay_stats replay;
+        plim_replay_read(self->replay, &replay);
+        out->trace_is_planned = s->planned_bytes >= self->planned_need_bytes;
+        out->trace_planned_bytes = self->planned_need_bytes;
+        out->trace_miss_count = replay.miss_count;
+        out->trace_hit_count = replay.hit_count;
     }
     pthread_mutex_unlock(&s->block_lock);
 }

@@ -82,10 +82,11 @@ struct plim_engine {
     plim_error refusal; /* the first one of a run; status OK: none */
     uint64_t live_bytes, live_count;
     uint64_t stat_live_peak_bytes;
-    bool has_replay, is_recording;
+    bool is_recording;
     plim_region *replay_home, *record_home;
-    plim_replay replay;
-    plim_recorder recorder;
+    plim_replay *replay; /* NULL: no plan in use */
+    uint64_t replay_shapes;
+    plim_recorder *recorder;
 
     /* under runtime->lock */
     bool is_resident, record_wanted;

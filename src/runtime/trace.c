@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trace.c - record one run's allocations and turn them into an instance for the planner.
+/* trace.c - turn one run's recording into a plan, and a plan into what serves the next runs.
  *
- * Decides what a lifetime is: request k lives over [k, u), u being the number of the first
- * request after its free, so that two frees in a row may swap without changing the plan.
  * Refuses a recording that did not fit. Blocks that outlive the run are left out of the plan:
  * planned memory is reused by the next run, or by another engine of the scratch group.
  */
@@ -12,85 +10,6 @@
 #include <string.h>
 
 #include "arena/bytes.h"
-
-/* ---- address map ---- */
-
-static uint32_t slots_for(uint32_t key_limit)
-{
-    uint32_t n = 16;
-    while (n < key_limit * 2u && n < (1u << 30)) {
-        n *= 2;
-    }
-    return n;
-}
-
-size_t plim_address_map_bytes(uint32_t key_limit)
-{
-    return (size_t)slots_for(key_limit) * sizeof(struct plim_address_slot);
-}
-
-void plim_address_map_init(plim_address_map *self, void *memory, uint32_t key_limit)
-{
-    self->slots = memory;
-    self->slot_count = slots_for(key_limit);
-    memset(memory, 0, plim_address_map_bytes(key_limit));
-}
-
-uint32_t *plim_address_map_at(plim_address_map *self, uint64_t key, bool add)
-{
-    uint32_t mask = self->slot_count - 1;
-    uint32_t at = (uint32_t)(((key >> 6) * 0x9e3779b97f4a7c15u) >> 33) & mask;
-    for (uint32_t tries = 0; tries < self->slot_count; tries++, at = (at + 1) & mask) {
-        struct plim_address_slot *slot = &self->slots[at];
-        if (slot->key == key + 1) {
-            return &slot->value;
-        }
-        if (slot->key == 0) {
-            if (!add) {
-                return NULL;
-            }
-            slot->key = key + 1;
-            slot->value = PLIM_TRACE_NONE;
-            return &slot->value;
-        }
-    }
-    return NULL;
-}
-
-/* ---- record ---- */
-
-size_t plim_recorder_bytes(uint32_t limit)
-{
-    return (size_t)limit * sizeof(plim_trace_request) + plim_address_map_bytes(limit);
-}
-
-void plim_recorder_init(plim_recorder *self, void *memory, uint32_t limit)
-{
-    *self = (plim_recorder){.requests = memory, .limit = limit};
-    plim_address_map_init(&self->live, self->requests + limit, limit);
-}
-
-void plim_recorder_alloc(plim_recorder *self, const void *block, uint64_t size_bytes,
-                         uint64_t align_bytes)
-{
-    uint32_t *at = plim_address_map_at(&self->live, (uintptr_t)block, true);
-    if (self->count == self->limit || !at || align_bytes > UINT32_MAX) {
-        self->is_full = true;
-        return;
-    }
-    self->requests[self->count] = (plim_trace_request){
-        .size_bytes = size_bytes, .align_bytes = (uint32_t)align_bytes, .upper = PLIM_TRACE_NONE};
-    *at = self->count++;
-}
-
-void plim_recorder_free(plim_recorder *self, const void *block)
-{
-    uint32_t *at = plim_address_map_at(&self->live, (uintptr_t)block, false);
-    if (at && *at != PLIM_TRACE_NONE) {
-        self->requests[*at].upper = self->count;
-        *at = PLIM_TRACE_NONE;
-    }
-}
 
 /* ---- shapes ---- */
 
@@ -119,42 +38,27 @@ uint64_t plim_trace_shapes(const char *const *names, const plim_tensor *tensors,
 
 /* ---- plan ---- */
 
-static void list_buffers(const plim_recorder *from, plim_trace_plan *out)
-{
-    for (uint32_t k = 0; k < from->count; k++) {
-        const plim_trace_request *r = &from->requests[k];
-        if (r->upper != PLIM_TRACE_NONE) {
-            out->buffers[out->buffer_count++] = (plim_plan_buffer){.id = k,
-                                                                   .lower = k,
-                                                                   .upper = r->upper,
-                                                                   .size_bytes = r->size_bytes,
-                                                                   .align_bytes = r->align_bytes};
-        }
-    }
-}
-
 plim_status plim_trace_solve(const plim_recorder *from, plim_region *home, plim_trace_plan *out,
                              plim_error *err)
 {
-    if (from->is_full) {
+    uint32_t count;
+    const plim_record_step *steps = plim_recorder_steps(from, &count);
+    if (!steps) {
         return PLIM_FAIL(err, PLIM_E_STATE, .what = "the recording of a run did not fit",
-                         .want = (uint64_t)from->count + 1, .limit = from->limit);
+                         .want = (uint64_t)count + 1, .limit = count);
     }
-    uint64_t list_bytes;
     void *memory = NULL, *scratch = NULL;
-    size_t scratch_bytes = plim_plan_scratch_bytes(from->count);
-    if (!bytes_mul(from->count + 1u, sizeof(plim_plan_buffer), &list_bytes)) {
-        return PLIM_FAIL(err, PLIM_E_RANGE, .what = "plan of a run");
-    }
+    size_t list_bytes = ((size_t)count + 1) * sizeof(plim_plan_buffer), buffer_count;
     PLIM_TRY(plim_region_alloc(home, list_bytes, 0, &memory, err));
-    out->request_count = from->count;
-    out->buffer_count = 0;
+    PLIM_TRY(plim_record_buffers(steps, count, false, memory, &buffer_count, err));
+    out->request_count = count;
+    out->buffer_count = (uint32_t)buffer_count;
     out->buffers = memory;
-    list_buffers(from, out);
     out->height_bytes = out->lower_bound_bytes = 0;
     if (out->buffer_count == 0) {
         return PLIM_OK;
     }
+    size_t scratch_bytes = plim_plan_scratch_bytes(count);
     PLIM_TRY(plim_region_alloc(home, scratch_bytes, 0, &scratch, err));
     plim_plan_result result;
     PLIM_TRY(plim_plan_solve(out->buffers, out->buffer_count, NULL, scratch, scratch_bytes, &result,
@@ -162,4 +66,29 @@ plim_status plim_trace_solve(const plim_recorder *from, plim_region *home, plim_
     out->height_bytes = result.height_bytes;
     out->lower_bound_bytes = result.lower_bound_bytes;
     return PLIM_OK;
+}
+
+/* ---- replay ---- */
+
+plim_status plim_trace_replay(const plim_trace_plan *plan, void *memory, size_t memory_bytes,
+                              plim_region *work, plim_replay **out, plim_error *err)
+{
+    void *list = NULL;
+    size_t count = plan->request_count;
+    PLIM_TRY(plim_region_alloc(work, (count + 1) * sizeof(plim_record_step), 0, &list, err));
+    plim_record_step *steps = list;
+    for (size_t k = 0; k < count; k++) { /* what outlived the run: any size, and not planned */
+        steps[k] = (plim_record_step){
+            .size_bytes = UINT64_MAX, .least_bytes = 1, .length = PLIM_STEP_NONE, .run_count = 1};
+    }
+    for (uint32_t i = 0; i < plan->buffer_count; i++) {
+        const plim_plan_buffer *b = &plan->buffers[i];
+        steps[b->id] = (plim_record_step){.size_bytes = b->size_bytes,
+                                          .least_bytes = b->size_bytes,
+                                          .align_bytes = b->align_bytes,
+                                          .length = b->upper - b->lower,
+                                          .run_count = 1};
+    }
+    return plim_replay_init(memory, memory_bytes, steps, plan->request_count, plan->buffers,
+                            plan->buffer_count, plan->height_bytes, false, out, err);
 }

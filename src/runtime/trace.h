@@ -1,54 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trace.h - the allocations of one run, recorded, planned, kept in a file and replayed.
+/* trace.h - a recorded run of a backend, planned and kept in a file beside its artifact.
  *
- * A run of a deterministic backend asks for the same sizes in the same order. So the k-th
- * request is buffer k, alive over the half-open steps [k, u), where u is the number of the
- * first request after it was freed. That is an instance for the planner; its offsets serve
- * the next start in O(1) a request and without fragmentation.
+ * Recording, planning and serving are plimsoll/recording.h; here is what a plan was made for, and
+ * its file. Request k of the run is step k.
  */
 #ifndef RUNTIME_TRACE_H
 #define RUNTIME_TRACE_H
 
 #include "plimsoll/engine.h"
-#include "plimsoll/plan.h"
+#include "plimsoll/recording.h"
 
 #define PLIM_TRACE_REQUESTS_MAX 65536u
-#define PLIM_TRACE_NONE         UINT32_MAX
-
-/* Address -> number, open addressing, nothing is ever taken out. */
-typedef struct plim_address_map {
-    struct plim_address_slot {
-        uint64_t key; /* address or offset plus one; 0: free */
-        uint32_t value;
-    } * slots;
-    uint32_t slot_count; /* a power of two, at least twice the keys */
-} plim_address_map;
-
-size_t plim_address_map_bytes(uint32_t key_limit);
-void plim_address_map_init(plim_address_map *self, void *memory, uint32_t key_limit);
-/* The value of @key, which is added as PLIM_TRACE_NONE when @add; NULL: not there, or full. */
-uint32_t *plim_address_map_at(plim_address_map *self, uint64_t key, bool add);
-
-/* ---- record ---- */
-
-typedef struct plim_trace_request {
-    uint64_t size_bytes; /* as served, slack included */
-    uint32_t align_bytes;
-    uint32_t upper; /* PLIM_TRACE_NONE: not freed in the run */
-} plim_trace_request;
-
-typedef struct plim_recorder {
-    plim_trace_request *requests;
-    uint32_t count, limit;
-    bool is_full; /* the run asked more often than @limit: the recording is void */
-    plim_address_map live;
-} plim_recorder;
-
-size_t plim_recorder_bytes(uint32_t limit);
-void plim_recorder_init(plim_recorder *self, void *memory, uint32_t limit);
-void plim_recorder_alloc(plim_recorder *self, const void *block, uint64_t size_bytes,
-                         uint64_t align_bytes);
-void plim_recorder_free(plim_recorder *self, const void *block);
 
 /* ---- plan ---- */
 
@@ -89,36 +51,10 @@ PLIM_MUST_USE plim_status plim_trace_save(const plim_trace_plan *plan, const cha
 PLIM_MUST_USE plim_status plim_trace_load(const char *path, const plim_trace_key *key,
                                           plim_region *home, plim_trace_plan *out, plim_error *err);
 
-/* ---- replay ---- */
-
-typedef struct plim_replay {
-    uint64_t height_bytes, shapes;
-    uint32_t request_count;
-    struct plim_replay_buffer {
-        uint64_t offset_bytes, size_bytes; /* size 0: outlives the run, so not planned */
-        uint64_t served_bytes;             /* what the live block was asked for */
-        uint32_t align_bytes, upper;
-    } * buffers;           /* request_count */
-    uint32_t *expected;    /* planned buffers that must be free before request k */
-    uint32_t *pending;     /* the same, of those handed out in this run and still live */
-    plim_address_map live; /* offset -> request number */
-    bool is_on;            /* this run follows the plan */
-    uint32_t cursor;       /* number of the next request */
-    uint32_t late_count;   /* live blocks that should be free by now */
-    uint32_t live_count;
-    uint64_t miss_count; /* requests that the plan should have served and did not */
-    uint64_t hit_count;
-} plim_replay;
-
-size_t plim_replay_bytes(const plim_trace_plan *plan);
-void plim_replay_init(plim_replay *self, const plim_trace_plan *plan, void *memory);
-
-/* Starts a run. @on false: the inputs have other shapes, or the memory is not there. */
-void plim_replay_begin(plim_replay *self, bool on);
-/* False: the request must be served elsewhere (counted as a miss unless planned so). */
-bool plim_replay_alloc(plim_replay *self, uint64_t size_bytes, uint64_t align_bytes,
-                       uint64_t *out_offset);
-/* False: no planned block lives at @offset_bytes. */
-bool plim_replay_free(plim_replay *self, uint64_t offset_bytes, uint64_t *out_bytes);
+/* plim_trace_replay - ready to serve @plan from @memory, plim_replay_bytes(request_count) of it.
+ * @work is a bump region for tables that are not needed afterwards. */
+PLIM_MUST_USE plim_status plim_trace_replay(const plim_trace_plan *plan, void *memory,
+                                            size_t memory_bytes, plim_region *work,
+                                            plim_replay **out, plim_error *err);
 
 #endif

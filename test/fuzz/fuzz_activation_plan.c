@@ -37,26 +37,40 @@ static void open_once(void)
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 }
 
+static uint64_t size_of(const plim_trace_plan *plan, uint32_t k)
+{
+    for (uint32_t i = 0; i < plan->buffer_count; i++) {
+        if (plan->buffers[i].id == k) {
+            return plan->buffers[i].size_bytes;
+        }
+    }
+    return 0;
+}
+
 /* Requests in order; block k is freed when its lifetime in the plan ends. */
 static void replay(const plim_trace_plan *plan)
 {
     void *memory = NULL;
-    plim_replay r;
+    plim_replay *r;
     uint64_t offset, bytes;
-    if (plim_region_alloc(home, plim_replay_bytes(plan), 0, &memory, NULL) != PLIM_OK) {
+    size_t n = plim_replay_bytes(plan->request_count);
+    if (n == 0 || plan->request_count > 4096 ||
+        plim_region_alloc(home, n, 0, &memory, NULL) != PLIM_OK) {
         return;
     }
-    plim_replay_init(&r, plan, memory);
-    plim_replay_begin(&r, true);
+    if (plim_trace_replay(plan, memory, n, home, &r, NULL) != PLIM_OK) {
+        abort();
+    }
+    plim_replay_begin(r, true);
     for (uint32_t k = 0; k < plan->request_count; k++) {
         for (uint32_t i = 0; i < plan->buffer_count && plan->buffer_count <= 64; i++) {
             const plim_plan_buffer *b = &plan->buffers[i];
-            if (b->upper == k && !plim_replay_free(&r, b->offset_bytes, &bytes)) {
+            if (b->upper == k && !plim_replay_free(r, b->offset_bytes, &bytes)) {
                 abort();
             }
         }
-        uint64_t size = r.buffers[k].size_bytes;
-        bool is_served = plim_replay_alloc(&r, size ? size : 1, 1, &offset);
+        uint64_t size = size_of(plan, k);
+        bool is_served = plim_replay_alloc(r, size ? size : 1, 1, &offset);
         if (plan->buffer_count > 64) {
             continue; /* nothing is freed: planned places may run out, never collide */
         }
