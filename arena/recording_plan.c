@@ -3,7 +3,7 @@
  *
  * Decides what is planned: the blocks that are freed within the recording, or within one
  * iteration of a loop. In a loop, time is a circle cut at the first step; a life that crosses
- * the cut is widened to the whole circle, which is what it costs where least is alive.
+ * the cut is the whole circle with a gap.
  */
 #include "arena/recording.h"
 
@@ -25,14 +25,28 @@ void plim_record_buffer(const plim_record_step *steps, uint32_t count, uint32_t 
 }
 
 plim_status plim_record_buffers(const plim_record_step *steps, uint32_t count, bool is_loop,
-                                plim_plan_buffer *out, size_t *out_count, plim_error *err)
+                                plim_plan_buffer *out, size_t *out_count, plim_plan_gap *gaps,
+                                size_t *out_gap_count, plim_error *err)
 {
+    size_t total = 0, gap_count = 0;
     *out_count = 0;
+    if (gaps) {
+        *out_gap_count = 0;
+    }
     PLIM_TRY(plim_record_check(steps, count, err));
     for (uint32_t k = 0; k < count; k++) {
         size_t n;
-        plim_record_buffer(steps, count, k, is_loop, &out[*out_count], &n);
-        *out_count += n;
+        plim_record_buffer(steps, count, k, is_loop, &out[total], &n);
+        uint32_t length = steps[k].length;
+        if (gaps && n && length > count - k && length < count) {
+            gaps[gap_count++] = (plim_plan_gap){
+                .buffer = (uint32_t)total, .lower = length - (count - k), .upper = k};
+        }
+        total += n;
+    }
+    *out_count = total;
+    if (gaps) {
+        *out_gap_count = gap_count;
     }
     return PLIM_OK;
 }

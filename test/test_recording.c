@@ -45,7 +45,8 @@ static made ready(plim_record_step *steps, uint32_t count, bool is_loop)
     plim_plan_result result;
     size_t scratch_bytes = plim_plan_scratch_bytes(count), replay_bytes = plim_replay_bytes(count);
     m.buffers = take(&m, count * sizeof(*m.buffers));
-    assert_ok(plim_record_buffers(steps, count, is_loop, m.buffers, &m.buffer_count, &err));
+    assert_ok(
+        plim_record_buffers(steps, count, is_loop, m.buffers, &m.buffer_count, NULL, NULL, &err));
     void *scratch = take(&m, scratch_bytes);
     assert_ok(
         plim_plan_solve(m.buffers, m.buffer_count, NULL, scratch, scratch_bytes, &result, &err));
@@ -431,6 +432,27 @@ static void a_loop_carries_blocks_from_turn_to_turn(void **state)
     drop(&m);
 }
 
+static void a_life_across_the_cut_is_the_circle_with_a_gap(void **state)
+{
+    (void)state;
+    plim_record_step s[5] = {step_of(10, 1), step_of(20, 5), step_of(30, 6), step_of(40, 4),
+                             step_of(50, 1)};
+    plim_plan_buffer b[5];
+    plim_plan_gap gaps[5];
+    size_t count, gap_count;
+
+    assert_ok(plim_record_buffers(s, 5, true, b, &count, gaps, &gap_count, &err));
+
+    assert_int_equal(count, 4); /* six steps do not fit into a turn of five */
+    assert_int_equal(gap_count, 1);
+    assert_int_equal(b[2].id, 3);
+    assert_int_equal(b[2].lower, 0);
+    assert_int_equal(b[2].upper, 5);
+    assert_int_equal(gaps[0].buffer, 2);
+    assert_int_equal(gaps[0].lower, 2);
+    assert_int_equal(gaps[0].upper, 3);
+}
+
 static void what_outlived_a_run_holds_the_next_one_up_until_it_is_gone(void **state)
 {
     (void)state;
@@ -588,6 +610,7 @@ int main(void)
         cmocka_unit_test(extra_and_missing_calls_cost_a_few_misses),
         cmocka_unit_test(a_run_that_ends_early_is_recognised_by_its_next_start),
         cmocka_unit_test(a_loop_carries_blocks_from_turn_to_turn),
+        cmocka_unit_test(a_life_across_the_cut_is_the_circle_with_a_gap),
         cmocka_unit_test(what_outlived_a_run_holds_the_next_one_up_until_it_is_gone),
         cmocka_unit_test(a_plan_of_other_steps_is_refused),
         cmocka_unit_test(random_runs_never_overlap),

@@ -6,7 +6,7 @@
  *
  *     record    plim_recorder        alloc and free, as they come
  *     loop      plim_record_loop     one iteration that stands for all of them
- *     plan      plim_record_buffers  an instance for plim_plan_solve
+ *     plan      plim_record_buffers  an instance for the planner
  *     serve     plim_replay          offsets, and a named reason whenever there is none
  *
  * A *step* is one allocation: the k-th of a run is step k. A block lives for @length steps:
@@ -129,19 +129,21 @@ PLIM_API PLIM_MUST_USE plim_status plim_record_merge(plim_record_step *into, uin
 
 /* ---- plan ---- */
 
-/* plim_record_buffers - the steps as an instance for plim_plan_solve.
+/* plim_record_buffers - the steps as an instance for the planner.
  *
  * @out has room for @count; id is the step. Blocks that outlive the recording are left out, as
  * are those that live longer than an iteration: they are for a dynamic region. In a loop, a
- * block that is freed in the next iteration holds its place from its first step to the end and
- * from the start to its last.
+ * block that is freed in the next iteration lives from the start to the end, with a gap where
+ * it does not. @gaps has room for @count; NULL: without gaps, which never does harm but costs
+ * memory.
  *
- * Owns:    borrows all; *out_count buffers are filled.
+ * Owns:    borrows all; *out_count buffers and *out_gap_count (NULL with @gaps) are filled.
  * Errors:  E_ARG  a step is malformed; detail names it. */
 PLIM_API PLIM_MUST_USE plim_status plim_record_buffers(const plim_record_step *steps,
                                                        uint32_t count, bool is_loop,
                                                        plim_plan_buffer *out, size_t *out_count,
-                                                       plim_error *err);
+                                                       plim_plan_gap *gaps,
+                                                       size_t *out_gap_count, plim_error *err);
 
 /* ---- serve ---- */
 
@@ -196,8 +198,9 @@ PLIM_API size_t plim_replay_bytes(uint32_t step_count);
 
 /* plim_replay_init - make ready to serve @steps from the offsets in @buffers.
  *
- * @buffers is what plim_record_buffers gave, solved and verified (plim_plan_verify): the places
- * are held against the steps here, not against one another.
+ * @buffers is what plim_record_buffers gave, solved and verified (plim_plan_verify, or with
+ * gaps plim_plan_problem_verify): the places are held against the steps here, not against one
+ * another.
  *
  * Owns:    keeps @memory, aligned to 16; borrows the rest.
  * Threads: one thread, or the caller's lock.

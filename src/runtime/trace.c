@@ -50,7 +50,7 @@ plim_status plim_trace_solve(const plim_recorder *from, plim_region *home, plim_
     void *memory = NULL, *scratch = NULL;
     size_t list_bytes = ((size_t)count + 1) * sizeof(plim_plan_buffer), buffer_count;
     PLIM_TRY(plim_region_alloc(home, list_bytes, 0, &memory, err));
-    PLIM_TRY(plim_record_buffers(steps, count, false, memory, &buffer_count, err));
+    PLIM_TRY(plim_record_buffers(steps, count, false, memory, &buffer_count, NULL, NULL, err));
     out->request_count = count;
     out->buffer_count = (uint32_t)buffer_count;
     out->buffers = memory;
