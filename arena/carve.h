@@ -28,8 +28,8 @@ typedef struct region_table {
     /* Finds a place and commits up to its end; changes nothing on failure. NULL: E_STATE. */
     plim_status (*alloc)(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
                          uint64_t *out_offset, plim_error *err);
-    /* False: no live block begins at @offset. NULL: E_STATE. */
-    bool (*free)(plim_region *self, uint64_t offset);
+    /* The bytes that were given back; 0: no live block begins at @offset. NULL: E_STATE. */
+    uint64_t (*free)(plim_region *self, uint64_t offset);
     uint64_t (*block_bytes)(const plim_region *self, uint64_t offset); /* 0: not a live block */
     void (*before_trim)(plim_region *self);                            /* NULL: nothing to do */
     uint64_t (*end_of_use)(const plim_region *self); /* the first byte that trim may take */

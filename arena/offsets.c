@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* offsets.c - two-level segregated fit over offsets (offsets.h says how and why).
+/* offsets.c - best fit over offsets in bounded time (offsets.h says how and why).
  *
- * Invariants (plim_offsets_check):
+ * Decides which range a block is cut from and joins what is freed. Refuses with nothing
+ * changed. Invariants (plim_offsets_check):
  *   nodes in address order cover [0, units) without gap or overlap, none is empty;
- *   no two free nodes touch; a free node is in the list of its class, and a class's bits are
- *   set exactly when its list is not empty; a live node is in the chain of its offset;
+ *   no two free nodes touch; a free node is in the trie of its class unless it is the tail,
+ *   and a class's bits are set exactly when its trie is not empty;
+ *   a live node is in the trie of its offset;
  *   live, free and unused nodes are all the nodes there are.
  */
 #include "arena/offsets.h"
@@ -14,135 +16,130 @@
 
 #include "arena/bytes.h"
 #include "arena/checks.h"
+#include "arena/offsets_trie.h"
 
-#define SECOND_BITS  5u
-#define SECOND_COUNT (1u << SECOND_BITS)
-#define FIRST_COUNT  28u
-#define NONE         UINT32_MAX       /* end of a list */
-#define LIVE         (UINT32_MAX - 1) /* in prev: this node is a block, and next is its chain */
+/* ---- tries ---- */
 
-typedef struct node {
-    uint32_t offset;        /* in units; the size is the distance to the node after */
-    uint32_t before, after; /* neighbours by address */
-    uint32_t prev, next;    /* free: its class's list; live: see LIVE; unused: next only */
-} node;
-
-struct plim_offsets {
-    uint32_t units, live_limit, live_count, node_count;
-    uint32_t first, last, unused; /* by address; list of unused nodes */
-    uint32_t bucket_mask;
-    uint32_t used_units;
-    uint32_t first_map, second_map[FIRST_COUNT];
-    uint32_t heads[FIRST_COUNT][SECOND_COUNT];
-};
-
-_Static_assert(sizeof(node) == 20, "the figure in offsets.h and arena.h");
-_Static_assert(sizeof(plim_offsets) % _Alignof(node) == 0, "nodes follow the head");
-
-static node *nodes_of(const plim_offsets *self)
+/* @index, which is in no trie, takes the place of @old: its kids and its parent's link. */
+static void trie_replace(plim_offsets *self, uint32_t *root, uint32_t old, uint32_t index)
 {
-    return (node *)((uintptr_t)self + sizeof(*self));
-}
-
-static node *at(const plim_offsets *self, uint32_t index)
-{
-    return nodes_of(self) + index;
-}
-
-static uint32_t *bucket_of(const plim_offsets *self, uint32_t offset)
-{
-    uint32_t *buckets = (uint32_t *)(nodes_of(self) + self->node_count);
-    uint32_t mixed = offset * 0x9e3779b1u; /* golden ratio; the high bits are the good ones */
-    return buckets + ((mixed ^ (mixed >> 15)) & self->bucket_mask);
-}
-
-static uint32_t end_of(const plim_offsets *self, const node *n)
-{
-    return n->after == NONE ? self->units : at(self, n->after)->offset;
-}
-
-static uint32_t size_of(const plim_offsets *self, const node *n)
-{
-    return end_of(self, n) - n->offset;
-}
-
-/* ---- classes ---- */
-
-typedef struct class_of {
-    uint32_t first, second;
-} class_of;
-
-static uint32_t log2_floor(uint32_t n)
-{
-    return 31u - (uint32_t)__builtin_clz(n);
-}
-
-/* The class whose ranges include @units. */
-static class_of class_down(uint32_t units)
-{
-    if (units < SECOND_COUNT) {
-        return (class_of){0, units};
+    const node *o = at(self, old);
+    uint32_t kid0 = o->kid[0], kid1 = o->kid[1], up = o->up;
+    node *n = at(self, index);
+    n->kid[0] = kid0;
+    n->kid[1] = kid1;
+    n->up = up;
+    if (kid0 != NONE) {
+        at(self, kid0)->up = index;
     }
-    uint32_t top = log2_floor(units);
-    return (class_of){top - SECOND_BITS + 1, (units >> (top - SECOND_BITS)) & (SECOND_COUNT - 1)};
+    if (kid1 != NONE) {
+        at(self, kid1)->up = index;
+    }
+    if (up == NONE) {
+        *root = index;
+    } else {
+        node *parent = at(self, up);
+        parent->kid[parent->kid[1] == old] = index;
+    }
 }
 
-/* The lowest class all of whose ranges hold @units. */
-static class_of class_up(uint32_t units)
-{
-    if (units >= SECOND_COUNT) {
-        units += (1u << (log2_floor(units) - SECOND_BITS)) - 1; /* stays below 2^32 */
-    }
-    return class_down(units);
-}
-
-/* The head of the first list at or above @c; NONE: all empty. */
-static uint32_t first_at_or_above(const plim_offsets *self, class_of c)
-{
-    if (c.first >= FIRST_COUNT) {
-        return NONE;
-    }
-    uint32_t second = self->second_map[c.first] & (UINT32_MAX << c.second);
-    if (second == 0) {
-        uint32_t above = c.first + 1 < 32 ? self->first_map & (UINT32_MAX << (c.first + 1)) : 0;
-        if (above == 0) {
-            return NONE;
-        }
-        c.first = (uint32_t)__builtin_ctz(above);
-        second = self->second_map[c.first];
-    }
-    return self->heads[c.first][__builtin_ctz(second)];
-}
-
-static void list_add(plim_offsets *self, uint32_t index)
+/* Any leaf below @index, taken out of its parent; NONE: @index is a leaf itself. */
+static uint32_t trie_cut_leaf(plim_offsets *self, uint32_t index)
 {
     node *n = at(self, index);
-    class_of c = class_down(size_of(self, n));
-    uint32_t *head = &self->heads[c.first][c.second];
-    n->prev = NONE;
-    n->next = *head;
-    if (*head != NONE) {
-        at(self, *head)->prev = index;
+    uint32_t *link = NULL;
+    while (n->kid[0] != NONE || n->kid[1] != NONE) {
+        link = &n->kid[n->kid[1] != NONE];
+        n = at(self, *link);
     }
-    *head = index;
+    if (!link) {
+        return NONE;
+    }
+    uint32_t leaf = *link;
+    *link = NONE;
+    return leaf;
+}
+
+static void trie_drop(plim_offsets *self, uint32_t *root, uint32_t index)
+{
+    uint32_t leaf = trie_cut_leaf(self, index);
+    if (leaf != NONE) {
+        trie_replace(self, root, index, leaf);
+        return;
+    }
+    uint32_t up = at(self, index)->up;
+    if (up == NONE) {
+        *root = NONE;
+    } else {
+        node *parent = at(self, up);
+        parent->kid[parent->kid[1] == index] = NONE;
+    }
+}
+
+static void trie_put(node *n, uint32_t index, uint32_t *link, uint32_t up)
+{
+    n->kid[0] = n->kid[1] = NONE;
+    n->up = up;
+    *link = index;
+}
+
+/* ---- free ranges by size ---- */
+
+static void chain_after(plim_offsets *self, uint32_t head, uint32_t index)
+{
+    node *h = at(self, head), *n = at(self, index);
+    n->kid[0] = CHAINED;
+    n->up = head;
+    n->next = h->next;
+    if (h->next != NONE) {
+        at(self, h->next)->up = index;
+    }
+    h->next = index;
+}
+
+static void sizes_add(plim_offsets *self, uint32_t index)
+{
+    node *n = at(self, index);
+    uint32_t size = n->size, path = size_path(size), up = NONE;
+    size_class c = class_of(size);
+    uint32_t *link = &self->roots[c.first][c.second];
+    while (*link != NONE) {
+        node *m = at(self, *link);
+        if (m->size == size) {
+            chain_after(self, *link, index);
+            return;
+        }
+        up = *link;
+        link = &m->kid[path >> 31];
+        path <<= 1;
+    }
+    n->next = NONE;
+    trie_put(n, index, link, up);
     self->first_map |= 1u << c.first;
     self->second_map[c.first] |= 1u << c.second;
 }
 
 /* Called while the node still has the size it was added with. */
-static void list_remove(plim_offsets *self, uint32_t index)
+static void sizes_drop(plim_offsets *self, uint32_t index)
 {
     node *n = at(self, index);
     if (n->next != NONE) {
-        at(self, n->next)->prev = n->prev;
+        node *next = at(self, n->next);
+        if (n->kid[0] != CHAINED) {
+            size_class c = class_of(n->size);
+            trie_replace(self, &self->roots[c.first][c.second], index, n->next);
+            return;
+        }
+        next->up = n->up;
     }
-    if (n->prev != NONE) {
-        at(self, n->prev)->next = n->next;
+    if (n->kid[0] == CHAINED) {
+        at(self, n->up)->next = n->next;
         return;
     }
-    class_of c = class_down(size_of(self, n));
-    self->heads[c.first][c.second] = n->next;
-    if (n->next == NONE) {
+    size_class c = class_of(n->size);
+    uint32_t *root = &self->roots[c.first][c.second];
+    trie_drop(self, root, index);
+    if (*root == NONE) {
         self->second_map[c.first] &= ~(1u << c.second);
         if (self->second_map[c.first] == 0) {
             self->first_map &= ~(1u << c.first);
@@ -150,67 +147,143 @@ static void list_remove(plim_offsets *self, uint32_t index)
     }
 }
 
+/* The smallest range of the trie at @index. */
+static uint32_t trie_least(const plim_offsets *self, uint32_t index)
+{
+    uint32_t best = NONE, best_size = UINT32_MAX;
+    while (index != NONE) {
+        const node *n = at(self, index);
+        if (n->size < best_size) {
+            best = index;
+            best_size = n->size;
+        }
+        index = n->kid[n->kid[0] == NONE];
+    }
+    return best;
+}
+
+/* The smallest range of at least @units in the trie at @index; NONE: none is. */
+static uint32_t trie_fit(const plim_offsets *self, uint32_t index, uint32_t units)
+{
+    uint32_t best = NONE, best_size = UINT32_MAX, larger = NONE, path = size_path(units);
+    while (index != NONE) {
+        const node *n = at(self, index);
+        if (n->size >= units && n->size < best_size) {
+            best = index;
+            best_size = n->size;
+            if (n->size == units) {
+                return best;
+            }
+        }
+        if (path >> 31) {
+            index = n->kid[1];
+        } else {
+            larger = n->kid[1] != NONE ? n->kid[1] : larger;
+            index = n->kid[0];
+        }
+        path <<= 1;
+    }
+    uint32_t least = trie_least(self, larger);
+    return least != NONE && at(self, least)->size < best_size ? least : best;
+}
+
+/* The smallest range between blocks that holds @units; NONE: there is none. */
+static uint32_t sizes_fit(const plim_offsets *self, uint32_t units)
+{
+    size_class c = class_of(units);
+    uint32_t root = self->roots[c.first][c.second];
+    uint32_t index = root == NONE ? NONE : trie_fit(self, root, units);
+    if (index != NONE) {
+        return index;
+    }
+    uint32_t second = self->second_map[c.first] & (UINT32_MAX << c.second << 1);
+    if (second == 0) {
+        uint32_t above = self->first_map & (UINT32_MAX << c.first << 1);
+        if (above == 0) {
+            return NONE;
+        }
+        c.first = (uint32_t)__builtin_ctz(above);
+        second = self->second_map[c.first];
+    }
+    return trie_least(self, self->roots[c.first][__builtin_ctz(second)]);
+}
+
 /* ---- nodes by address ---- */
 
 static uint32_t node_take(plim_offsets *self)
 {
     uint32_t index = self->unused;
-    PLIM_ASSERT(index != NONE);
+    if (index == NONE) {
+        PLIM_ASSERT(self->touched_count < self->node_count);
+        return self->touched_count++;
+    }
     self->unused = at(self, index)->next;
     return index;
 }
 
-static void node_give(plim_offsets *self, uint32_t index)
-{
-    at(self, index)->next = self->unused;
-    self->unused = index;
-}
-
-/* A new node from @offset to the end of @index, which is cut there. In no list yet. */
+/* A free node of the last units of @index from @offset on, which loses them. In no trie yet. */
 static uint32_t split(plim_offsets *self, uint32_t index, uint32_t offset)
 {
     uint32_t made = node_take(self);
     node *n = at(self, index), *m = at(self, made);
+    uint32_t size = offset - n->offset;
     m->offset = offset;
+    m->size = n->size - size;
     m->before = index;
     m->after = n->after;
+    m->next = NONE;
+    n->size = size;
     *(m->after == NONE ? &self->last : &at(self, m->after)->before) = made;
     n->after = made;
+    self->free_count++;
     return made;
 }
 
-/* @index goes; whoever is before it reaches over its room, or the node after begins there. */
-static void unlink_node(plim_offsets *self, uint32_t index)
+/* The node after @index is added to it. */
+static void swallow(plim_offsets *self, uint32_t index)
 {
     node *n = at(self, index);
-    *(n->before == NONE ? &self->first : &at(self, n->before)->after) = n->after;
-    *(n->after == NONE ? &self->last : &at(self, n->after)->before) = n->before;
-    node_give(self, index);
+    uint32_t gone = n->after;
+    node *m = at(self, gone);
+    n->size += m->size;
+    n->after = m->after;
+    *(m->after == NONE ? &self->last : &at(self, m->after)->before) = index;
+    m->next = self->unused;
+    self->unused = gone;
+    self->free_count--;
 }
 
 /* ---- live blocks by offset ---- */
 
-static void chain_add(plim_offsets *self, uint32_t index)
+static void blocks_add(plim_offsets *self, uint32_t index)
 {
     node *n = at(self, index);
-    uint32_t *bucket = bucket_of(self, n->offset);
-    n->prev = LIVE;
-    n->next = *bucket;
-    *bucket = index;
+    uint32_t path = scrambled(self, n->offset), up = NONE;
+    uint32_t *link = slot_of(self, path);
+    path <<= self->slot_bits;
+    while (*link != NONE) {
+        up = *link;
+        link = &at(self, up)->kid[path >> 31];
+        path <<= 1;
+    }
+    n->next = LIVE;
+    trie_put(n, index, link, up);
 }
 
-/* The link that points at the block of @offset; NULL: none begins there. */
-static uint32_t *chain_find(const plim_offsets *self, uint64_t offset)
+/* NONE: no live block begins at @offset. */
+static uint32_t blocks_find(const plim_offsets *self, uint64_t offset)
 {
     if (offset % OFFSETS_UNIT || offset / OFFSETS_UNIT >= self->units) {
-        return NULL;
+        return NONE;
     }
-    uint32_t unit = (uint32_t)(offset / OFFSETS_UNIT);
-    uint32_t *link = bucket_of(self, unit);
-    while (*link != NONE && at(self, *link)->offset != unit) {
-        link = &at(self, *link)->next;
+    uint32_t unit = (uint32_t)(offset / OFFSETS_UNIT), path = scrambled(self, unit);
+    uint32_t index = *slot_of(self, path);
+    path <<= self->slot_bits;
+    while (index != NONE && at(self, index)->offset != unit) {
+        index = at(self, index)->kid[path >> 31];
+        path <<= 1;
     }
-    return *link == NONE ? NULL : link;
+    return index;
 }
 
 /* ---- alloc ---- */
@@ -239,106 +312,136 @@ static bool request_of(const plim_offsets *self, uint64_t size_bytes, uint64_t a
 }
 
 /* Where the request would start inside a free node; false: it does not fit there. */
-static bool fits(const plim_offsets *self, const node *n, const request *r, uint32_t *out_start)
+static bool fits(const node *n, const request *r, uint32_t *out_start)
 {
     uint64_t start = ((uint64_t)n->offset + r->align - 1) & ~(uint64_t)(r->align - 1);
     uint64_t end = start + r->units;
     *out_start = (uint32_t)start;
-    return end <= end_of(self, n) && end <= r->end_limit;
+    return end <= (uint64_t)n->offset + n->size && end <= r->end_limit;
 }
 
-static uint32_t find_quick(const plim_offsets *self, const request *r)
+/* Best fit between blocks, and the tail when that finds nothing. */
+static uint32_t find(const plim_offsets *self, const request *r, uint32_t *out_start)
 {
+    uint32_t index = sizes_fit(self, r->units);
+    if (index != NONE && fits(at(self, index), r, out_start)) {
+        return index;
+    }
     uint64_t padded = (uint64_t)r->units + r->align - 1;
-    return padded > self->units ? NONE : first_at_or_above(self, class_up((uint32_t)padded));
-}
-
-static uint32_t find_exact(const plim_offsets *self, const request *r)
-{
-    class_of c = class_down(r->units);
-    for (; c.first < FIRST_COUNT; c.first++, c.second = 0) {
-        for (; c.second < SECOND_COUNT; c.second++) {
-            uint32_t best = NONE, start = 0, lowest = UINT32_MAX;
-            for (uint32_t i = self->heads[c.first][c.second]; i != NONE; i = at(self, i)->next) {
-                if (fits(self, at(self, i), r, &start) && start < lowest) {
-                    best = i;
-                    lowest = start;
-                }
-            }
-            if (best != NONE) {
-                return best;
-            }
+    if (index != NONE && padded <= self->units) {
+        index = sizes_fit(self, (uint32_t)padded);
+        if (index != NONE && fits(at(self, index), r, out_start)) {
+            return index;
         }
     }
-    return NONE;
+    const node *last = at(self, self->last);
+    return !is_live(last) && fits(last, r, out_start) ? self->last : NONE;
+}
+
+static uint32_t find_lowest(const plim_offsets *self, const request *r, uint32_t *out_start)
+{
+    uint32_t index = self->first;
+    while (index != NONE && (is_live(at(self, index)) || !fits(at(self, index), r, out_start))) {
+        index = at(self, index)->after;
+    }
+    return index;
+}
+
+/* @units from @start on become a block; what is left in front and behind stays free. */
+static void take(plim_offsets *self, uint32_t index, uint32_t start, uint32_t units)
+{
+    if (index != self->last) {
+        sizes_drop(self, index);
+    }
+    if (start > at(self, index)->offset) {
+        uint32_t front = index;
+        index = split(self, front, start);
+        sizes_add(self, front);
+    }
+    if (units < at(self, index)->size) {
+        uint32_t rest = split(self, index, start + units);
+        if (rest != self->last) {
+            sizes_add(self, rest);
+        }
+    }
+    blocks_add(self, index);
+    self->free_count--;
+    self->live_count++;
+    self->used_units += units;
 }
 
 bool plim_offsets_alloc(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
-                        bool is_exact, uint64_t end_limit, uint64_t *out_offset)
+                        uint64_t end_limit, uint64_t *out_offset)
 {
     request r;
     uint32_t start = 0;
     if (!request_of(self, size_bytes, align_bytes, end_limit, &r)) {
         return false;
     }
-    uint32_t index = is_exact ? find_exact(self, &r) : find_quick(self, &r);
-    if (index == NONE || !fits(self, at(self, index), &r, &start)) {
+    uint32_t index = find(self, &r, &start);
+    if (index == NONE) {
         return false;
     }
-    list_remove(self, index);
-    if (start > at(self, index)->offset) {
-        uint32_t block = split(self, index, start);
-        list_add(self, index);
-        index = block;
+    take(self, index, start, r.units);
+    *out_offset = (uint64_t)start * OFFSETS_UNIT;
+    return true;
+}
+
+bool plim_offsets_alloc_scan(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
+                             uint64_t end_limit, uint64_t *out_offset)
+{
+    request r;
+    uint32_t start = 0;
+    if (!request_of(self, size_bytes, align_bytes, end_limit, &r)) {
+        return false;
     }
-    if (start + r.units < end_of(self, at(self, index))) {
-        list_add(self, split(self, index, start + r.units));
+    uint32_t index = find_lowest(self, &r, &start);
+    if (index == NONE) {
+        return false;
     }
-    chain_add(self, index);
-    self->live_count++;
-    self->used_units += r.units;
+    take(self, index, start, r.units);
     *out_offset = (uint64_t)start * OFFSETS_UNIT;
     return true;
 }
 
 /* ---- free ---- */
 
-static bool is_free(const plim_offsets *self, uint32_t index)
+uint64_t plim_offsets_free(plim_offsets *self, uint64_t offset)
 {
-    return index != NONE && at(self, index)->prev != LIVE;
-}
-
-bool plim_offsets_free(plim_offsets *self, uint64_t offset)
-{
-    uint32_t *link = chain_find(self, offset);
-    if (!link) {
-        return false;
+    uint32_t index = blocks_find(self, offset);
+    if (index == NONE) {
+        return 0;
     }
-    uint32_t index = *link;
     node *n = at(self, index);
-    *link = n->next;
+    uint32_t units = n->size, after = n->after, before = n->before;
+    trie_drop(self, slot_of(self, scrambled(self, n->offset)), index);
+    n->next = NONE;
     self->live_count--;
-    self->used_units -= size_of(self, n);
-    if (is_free(self, n->after)) {
-        list_remove(self, n->after);
-        unlink_node(self, n->after);
+    self->used_units -= units;
+    self->free_count++;
+    if (after != NONE && !is_live(at(self, after))) {
+        if (after != self->last) {
+            sizes_drop(self, after);
+        }
+        swallow(self, index);
     }
-    if (is_free(self, n->before)) {
-        uint32_t before = n->before;
-        list_remove(self, before);
-        unlink_node(self, index);
+    if (before != NONE && !is_live(at(self, before))) {
+        sizes_drop(self, before);
+        swallow(self, before);
         index = before;
     }
-    list_add(self, index);
-    return true;
+    if (index != self->last) {
+        sizes_add(self, index);
+    }
+    return (uint64_t)units * OFFSETS_UNIT;
 }
 
 /* ---- facts ---- */
 
 uint64_t plim_offsets_block_bytes(const plim_offsets *self, uint64_t offset)
 {
-    const uint32_t *link = chain_find(self, offset);
-    return link ? (uint64_t)size_of(self, at(self, *link)) * OFFSETS_UNIT : 0;
+    uint32_t index = blocks_find(self, offset);
+    return index == NONE ? 0 : (uint64_t)at(self, index)->size * OFFSETS_UNIT;
 }
 
 uint64_t plim_offsets_used_bytes(const plim_offsets *self)
@@ -348,12 +451,14 @@ uint64_t plim_offsets_used_bytes(const plim_offsets *self)
 
 uint64_t plim_offsets_largest_free_bytes(const plim_offsets *self)
 {
-    uint32_t largest = 0;
+    uint32_t largest = is_tail(self, self->last) ? at(self, self->last)->size : 0;
     if (self->first_map) {
         uint32_t first = log2_floor(self->first_map), second = log2_floor(self->second_map[first]);
-        for (uint32_t i = self->heads[first][second]; i != NONE; i = at(self, i)->next) {
-            uint32_t units = size_of(self, at(self, i));
-            largest = units > largest ? units : largest;
+        uint32_t index = self->roots[first][second];
+        while (index != NONE) {
+            const node *n = at(self, index);
+            largest = n->size > largest ? n->size : largest;
+            index = n->kid[n->kid[1] != NONE];
         }
     }
     return (uint64_t)largest * OFFSETS_UNIT;
@@ -361,8 +466,13 @@ uint64_t plim_offsets_largest_free_bytes(const plim_offsets *self)
 
 uint64_t plim_offsets_end_of_use(const plim_offsets *self)
 {
-    const node *last = at(self, self->last);
-    return (uint64_t)(last->prev == LIVE ? self->units : last->offset) * OFFSETS_UNIT;
+    bool has_tail = is_tail(self, self->last);
+    return (uint64_t)(has_tail ? at(self, self->last)->offset : self->units) * OFFSETS_UNIT;
+}
+
+uint32_t plim_offsets_free_count(const plim_offsets *self)
+{
+    return self->free_count;
 }
 
 uint32_t plim_offsets_live_count(const plim_offsets *self)
@@ -377,123 +487,60 @@ uint32_t plim_offsets_live_limit(const plim_offsets *self)
 
 /* ---- building ---- */
 
-static bool shape(uint64_t size_bytes, uint32_t live_limit, uint32_t *out_units, uint32_t *out_live,
-                  uint32_t *out_buckets)
+typedef struct table_shape {
+    uint32_t units, live, offset_bits, slot_bits;
+} table_shape;
+
+static bool shape(uint64_t size_bytes, uint32_t live_limit, table_shape *out)
 {
     if (size_bytes == 0 || size_bytes > OFFSETS_SIZE_MAX || live_limit == 0 ||
         live_limit > OFFSETS_BLOCK_MAX) {
         return false;
     }
-    *out_units = (uint32_t)((size_bytes + OFFSETS_UNIT - 1) / OFFSETS_UNIT);
-    *out_live = live_limit < *out_units ? live_limit : *out_units;
-    *out_buckets = *out_live <= 1 ? 1 : 2u << log2_floor(*out_live - 1);
+    out->units = (uint32_t)((size_bytes + OFFSETS_UNIT - 1) / OFFSETS_UNIT);
+    out->live = live_limit < out->units ? live_limit : out->units;
+    out->offset_bits = out->units == 1 ? 1 : log2_floor(out->units - 1) + 1;
+    uint32_t slot_bits = out->live == 1 ? 1 : log2_floor(out->live - 1) + 2;
+    out->slot_bits = slot_bits < out->offset_bits ? slot_bits : out->offset_bits;
     return true;
 }
 
 bool plim_offsets_footprint(uint64_t size_bytes, uint32_t live_limit, uint64_t *out_bytes)
 {
-    uint32_t units, live, buckets;
-    if (!shape(size_bytes, live_limit, &units, &live, &buckets)) {
+    table_shape s;
+    if (!shape(size_bytes, live_limit, &s)) {
         return false;
     }
-    *out_bytes = sizeof(plim_offsets) + (2 * (uint64_t)live + 2) * sizeof(node) +
-                 (uint64_t)buckets * sizeof(uint32_t);
+    *out_bytes = sizeof(plim_offsets) + (2 * (uint64_t)s.live + 2) * sizeof(node) +
+                 ((uint64_t)1 << s.slot_bits) * sizeof(uint32_t);
     return true;
 }
 
 plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live_limit)
 {
     plim_offsets *self = memory;
-    uint32_t units, live, buckets;
-    bool is_well = shape(size_bytes, live_limit, &units, &live, &buckets);
+    table_shape s;
+    bool is_well = shape(size_bytes, live_limit, &s);
     PLIM_ASSERT(is_well);
     if (!is_well) {
         return NULL;
     }
     memset(self, 0, sizeof(*self));
-    self->units = units;
-    self->live_limit = live;
-    self->node_count = 2 * live + 2;
-    self->bucket_mask = buckets - 1;
-    memset(self->heads, 0xff, sizeof(self->heads));
-    memset(nodes_of(self) + self->node_count, 0xff, buckets * sizeof(uint32_t));
+    self->units = s.units;
+    self->live_limit = s.live;
+    self->node_count = 2 * s.live + 2;
+    self->offset_bits = s.offset_bits;
+    self->slot_bits = s.slot_bits;
+    memset(self->roots, 0xff, sizeof(self->roots));
+    memset(slots_of(self), 0xff, sizeof(uint32_t) << s.slot_bits);
     self->unused = NONE;
-    for (uint32_t i = self->node_count; i > 0; i--) {
-        node_give(self, i - 1);
-    }
-    uint32_t whole = node_take(self);
-    *at(self, whole) = (node){0, NONE, NONE, NONE, NONE};
-    self->first = self->last = whole;
-    list_add(self, whole);
+    self->first = self->last = node_take(self);
+    self->free_count = 1;
+    *at(self, self->first) = (node){.size = s.units,
+                                    .before = NONE,
+                                    .after = NONE,
+                                    .kid = {NONE, NONE},
+                                    .up = NONE,
+                                    .next = NONE};
     return self;
-}
-
-/* ---- check ---- */
-
-static bool is_listed(const plim_offsets *self, uint32_t index)
-{
-    class_of c = class_down(size_of(self, at(self, index)));
-    uint32_t i = self->heads[c.first][c.second];
-    for (uint32_t steps = 0; i != NONE && i != index && steps < self->node_count; steps++) {
-        i = at(self, i)->next;
-    }
-    return i == index;
-}
-
-static const char *check_classes(const plim_offsets *self, uint32_t free_count)
-{
-    uint32_t listed = 0;
-    for (uint32_t f = 0; f < FIRST_COUNT; f++) {
-        for (uint32_t s = 0; s < SECOND_COUNT; s++) {
-            uint32_t head = self->heads[f][s];
-            if ((head != NONE) != ((self->second_map[f] >> s & 1) != 0)) {
-                return "offsets: a class's bit does not match its list";
-            }
-            for (uint32_t i = head; i != NONE && listed <= free_count; i = at(self, i)->next) {
-                listed++;
-            }
-        }
-        if ((self->second_map[f] != 0) != ((self->first_map >> f & 1) != 0)) {
-            return "offsets: a first-level bit does not match its classes";
-        }
-    }
-    return listed == free_count ? NULL : "offsets: the lists hold other nodes than the free ones";
-}
-
-const char *plim_offsets_check(const plim_offsets *self)
-{
-    uint32_t count = 0, live = 0, before = NONE, offset = 0;
-    uint64_t used = 0;
-    for (uint32_t i = self->first; i != NONE; before = i, i = at(self, i)->after) {
-        const node *n = at(self, i);
-        if (++count > self->node_count || n->before != before || n->offset != offset) {
-            return "offsets: nodes do not cover the range in order";
-        }
-        offset = end_of(self, n);
-        if (offset <= n->offset || offset > self->units) {
-            return "offsets: an empty node, or one past the end";
-        }
-        if (n->prev == LIVE) {
-            uint32_t *link = chain_find(self, (uint64_t)n->offset * OFFSETS_UNIT);
-            if (!link || *link != i) {
-                return "offsets: a live block is not found by its offset";
-            }
-            live++;
-            used += size_of(self, n);
-        } else if (is_free(self, before)) {
-            return "offsets: two free ranges touch";
-        } else if (!is_listed(self, i)) {
-            return "offsets: a free range is not in its class";
-        }
-    }
-    uint32_t unused = 0;
-    for (uint32_t i = self->unused; i != NONE && unused <= self->node_count;
-         i = at(self, i)->next) {
-        unused++;
-    }
-    if (offset != self->units || before != self->last || live != self->live_count ||
-        used != self->used_units || count + unused != self->node_count) {
-        return "offsets: the totals do not add up";
-    }
-    return check_classes(self, count - live);
 }

@@ -2,28 +2,35 @@
 /* offsets.h - O(1) bookkeeping of free ranges that never touches the memory it manages.
  *
  * Decides which offsets of [0, size) a block gets. It knows no address, so the range may be
- * GPU memory; its tables live wherever the caller puts them.
+ * GPU memory; its tables live wherever the caller puts them. Sizes and offsets are counted
+ * in units of 64 bytes.
  *
- * Algorithm: two-level segregated fit (Masmano, Ripoll, Crespo, Real: TLSF, 2004). Sizes are
- * counted in units of 64 bytes. The first level is the power of two of a size, the second
- * splits that into 32, and two levels of bitmaps find the first class that has a free range
- * in a few instructions:
+ * Placement: best fit among the ranges between blocks, exactly: the smallest that holds the
+ * request. The room behind the last block is taken only when none of them does, so that a
+ * region grows no further than it must, and a refusal is a proof.
+ *
+ * Algorithm: segregated fit with two levels of bitmaps (Masmano, Ripoll, Crespo, Real: TLSF,
+ * 2004) finds a class in two find-first-set steps; inside a class the ranges hang in a
+ * digital trie over the low bits of their sizes, as in dlmalloc's tree bins (Lea), so the
+ * smallest that fits is found and not guessed:
  *
  *     units        1..31           32..63    64..127   ...
  *     first level  0               1         2         ...   28 of them
  *     second       exactly         by 1      by 2      ...   32 of each
+ *     low bits     0               0         1         ...   at most 25
  *
- * A request is rounded up to the next class, so that the head of the list found always
- * fits. Freeing joins both neighbours at once: no two free ranges ever touch. Node and
- * pointer look-up are out of band: nodes (20 bytes) in address order, live ones also in a
- * hash of their offsets.
+ * Live blocks are found by offset the same way: a bijection scrambles the w bits of the
+ * offset, its high b bits choose a slot, the other w - b lead down a trie. Freeing joins
+ * both neighbours at once: no two free ranges ever touch.
  *
- * Cost:  alloc and free are O(1): one find-first-set per level, at most two nodes made or
- *        given back. The hash step is O(1) on average over a fixed mix of the offset.
- *        Only before a refusal is every free range looked at: the rounding must never
- *        refuse what fits, so a miss is proved (plim_offsets_alloc with @is_exact).
- * Room:  2 x live_limit + 2 nodes always suffice, because n live blocks leave at most n + 1
- *        free ranges. So an alloc fails for want of room or of blocks, never of tables.
+ * Cost:  with w bits to count the units of the range, one trie is at most w - 5 steps deep
+ *        for sizes and w - b for offsets (2^b slots: twice the block limit), whatever was
+ *        allocated before and however many blocks live. An alloc does at most two searches,
+ *        two insertions and one removal; a free one search, three removals and one insertion.
+ *        A refusal costs no more than an alloc. Not so, and only so: plim_offsets_alloc_scan.
+ * Room:  2 x live_limit + 2 nodes of 32 bytes always suffice, because n live blocks leave at
+ *        most n + 1 free ranges. So an alloc fails for want of room or of blocks, never of
+ *        tables.
  */
 #ifndef ARENA_OFFSETS_H
 #define ARENA_OFFSETS_H
@@ -44,24 +51,31 @@ bool plim_offsets_footprint(uint64_t size_bytes, uint32_t live_limit, uint64_t *
 /* Builds the tables in @memory (footprint bytes, aligned to 8): one free range. */
 plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live_limit);
 
-/* A range of at least @size_bytes (> 0) at a multiple of @align_bytes (a power of two).
+/* A range of at least @size_bytes (> 0) at a multiple of @align_bytes (a power of two) that
+ * ends at or below @end_limit, which is no lower than the end of the last block.
  *
- * @is_exact false: the O(1) search, which may miss a range that would do by less than a
- * 32nd. True: looks at every free range for one that fits and ends at or below
- * @end_limit; the lowest such offset of the first class that has one.
- * False: nothing found, or live_limit blocks live; nothing has changed. */
+ * Exact for alignments up to a unit. For larger ones it looks at the two best fitting ranges
+ * and at the smallest that holds the block wherever it begins; what a range loses in front
+ * stays free. False: nothing found, or live_limit blocks live; nothing has changed. */
 bool plim_offsets_alloc(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
-                        bool is_exact, uint64_t end_limit, uint64_t *out_offset);
+                        uint64_t end_limit, uint64_t *out_offset);
 
-/* Gives the block at @offset back; false when no live block begins there. */
-bool plim_offsets_free(plim_offsets *self, uint64_t offset);
+/* The same, proved: looks at every range, lowest first. For alignments above a unit after
+ * alloc found nothing. Linear: at most 2 x live + 1 nodes. */
+bool plim_offsets_alloc_scan(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
+                             uint64_t end_limit, uint64_t *out_offset);
+
+/* Gives the block at @offset back and returns its size; 0: no live block begins there. */
+uint64_t plim_offsets_free(plim_offsets *self, uint64_t offset);
 
 /* Size of the live block that begins at @offset; 0: none does. */
 uint64_t plim_offsets_block_bytes(const plim_offsets *self, uint64_t offset);
 
+/* Facts at any moment: none looks at more than one path of a trie. */
 uint64_t plim_offsets_used_bytes(const plim_offsets *self);
-uint64_t plim_offsets_largest_free_bytes(const plim_offsets *self); /* looks through one class */
-uint64_t plim_offsets_end_of_use(const plim_offsets *self);         /* end of the last live block */
+uint64_t plim_offsets_largest_free_bytes(const plim_offsets *self);
+uint64_t plim_offsets_end_of_use(const plim_offsets *self); /* end of the last live block */
+uint32_t plim_offsets_free_count(const plim_offsets *self); /* free ranges, the tail included */
 uint32_t plim_offsets_live_count(const plim_offsets *self);
 uint32_t plim_offsets_live_limit(const plim_offsets *self);
 

@@ -358,8 +358,8 @@ plim_status plim_region_free(plim_region *self, void *block, plim_error *err)
     if (!self->table->free) {
         return PLIM_FAIL(err, PLIM_E_STATE, .what = "free: not this kind of region");
     }
-    uint64_t size = offset_of(self, block, &offset) ? self->table->block_bytes(self, offset) : 0;
-    if (size == 0 || !self->table->free(self, offset)) {
+    uint64_t size = offset_of(self, block, &offset) ? self->table->free(self, offset) : 0;
+    if (size == 0) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: no live block of this region");
     }
     plim_region_poison(self, offset, size);

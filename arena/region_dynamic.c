@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* region_dynamic.c - blocks of any size, allocated and freed in O(1), tables out of band.
  *
- * Decides between three tries: the O(1) search, committing what it needs; then, if that
- * found nothing, an exact search; and if committing was refused, an exact search below what
- * is committed already. So a request is refused only when nothing that fits exists, and
- * never while committed memory could serve it.
+ * Decides between room that is committed already and growing. Ranges between blocks are
+ * always committed, because commit is a prefix; only the range behind the last block may reach
+ * beyond. So a request is first served below what is committed; only if nothing there fits
+ * does the region grow, and if growing is refused that refusal is the answer: committed memory
+ * was proved not to serve. Alignments above 64 are proved by a look at every range.
  */
 #include "arena/bytes.h"
 #include "arena/carve.h"
@@ -42,7 +43,7 @@ static plim_status refuse(const plim_region *self, uint64_t size_bytes, plim_err
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "block_limit blocks are alive",
                          .want = (uint64_t)live + 1, .limit = limit);
     }
-    if (bytes_align_up(size_bytes, REGION_BLOCK_ALIGN, &size) && size <= free_bytes) {
+    if (bytes_align_up(size_bytes, OFFSETS_UNIT, &size) && size <= free_bytes) {
         return PLIM_FAIL(err, PLIM_E_FRAG, .what = "dynamic region", .want = size,
                          .have = plim_offsets_largest_free_bytes(offsets), .limit = free_bytes);
     }
@@ -50,30 +51,37 @@ static plim_status refuse(const plim_region *self, uint64_t size_bytes, plim_err
                      .have = free_bytes, .limit = self->size_bytes);
 }
 
-static plim_status place(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
-                         uint64_t *out_offset, plim_error *err)
+/* Past what is committed: finds the place, then pays for it. */
+static plim_status grow(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
+                        uint64_t *out_offset, plim_error *err)
 {
     plim_offsets *offsets = offsets_of(self);
-    if (!plim_offsets_alloc(offsets, size_bytes, align_bytes, false, UINT64_MAX, out_offset) &&
-        !plim_offsets_alloc(offsets, size_bytes, align_bytes, true, UINT64_MAX, out_offset)) {
+    if (!plim_offsets_alloc(offsets, size_bytes, align_bytes, UINT64_MAX, out_offset)) {
         return refuse(self, size_bytes, err);
     }
-    uint64_t end = *out_offset + plim_offsets_block_bytes(offsets, *out_offset);
-    plim_status status = plim_region_commit_to(self, end, false, err);
-    if (status == PLIM_OK) {
-        return PLIM_OK;
+    plim_status status = plim_region_commit_to(self, *out_offset + size_bytes, false, err);
+    if (status != PLIM_OK) {
+        (void)plim_offsets_free(offsets, *out_offset);
     }
-    (void)plim_offsets_free(offsets, *out_offset);
-    bool found = plim_offsets_alloc(offsets, size_bytes, align_bytes, true, self->committed_bytes,
-                                    out_offset);
-    return found ? PLIM_OK : status;
+    return status;
 }
 
 static plim_status alloc(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
                          uint64_t *out_offset, plim_error *err)
 {
-    PLIM_TRY(place(self, size_bytes, align_bytes, out_offset, err));
-    uint64_t size = plim_offsets_block_bytes(offsets_of(self), *out_offset);
+    plim_offsets *offsets = offsets_of(self);
+    uint64_t limit = self->committed_bytes, size = 0;
+    if (!bytes_align_up(size_bytes, OFFSETS_UNIT, &size)) {
+        return refuse(self, size_bytes, err);
+    }
+    if (!plim_offsets_alloc(offsets, size, align_bytes, limit, out_offset)) {
+        plim_status status = grow(self, size, align_bytes, out_offset, err);
+        bool is_proved = align_bytes <= OFFSETS_UNIT;
+        if (status != PLIM_OK && (is_proved || !plim_offsets_alloc_scan(offsets, size, align_bytes,
+                                                                        limit, out_offset))) {
+            return status;
+        }
+    }
     plim_region_unpoison(self, *out_offset, size);
     self->used_bytes += size;
     self->block_count++;
@@ -85,15 +93,12 @@ static uint64_t block_bytes(const plim_region *self, uint64_t offset)
     return plim_offsets_block_bytes(offsets_of(self), offset);
 }
 
-static bool give_back(plim_region *self, uint64_t offset)
+static uint64_t give_back(plim_region *self, uint64_t offset)
 {
-    uint64_t size = block_bytes(self, offset);
-    if (!plim_offsets_free(offsets_of(self), offset)) {
-        return false;
-    }
+    uint64_t size = plim_offsets_free(offsets_of(self), offset);
     self->used_bytes -= size;
-    self->block_count--;
-    return true;
+    self->block_count -= size != 0;
+    return size;
 }
 
 static uint64_t end_of_use(const plim_region *self)

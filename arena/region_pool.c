@@ -83,14 +83,17 @@ static uint64_t block_bytes(const plim_region *self, uint64_t offset)
     return is_live ? self->pool_block_bytes : 0;
 }
 
-static bool give_back(plim_region *self, uint64_t offset)
+static uint64_t give_back(plim_region *self, uint64_t offset)
 {
     uint32_t index = (uint32_t)(offset / self->pool_stride);
+    if (block_bytes(self, offset) == 0) {
+        return 0;
+    }
     links_of(self)[index] = self->pool_head;
     self->pool_head = index;
     self->used_bytes -= self->pool_stride;
     self->block_count--;
-    return true;
+    return self->pool_block_bytes;
 }
 
 /* The end of the last live block; the list loses what lies beyond it only in trim. */

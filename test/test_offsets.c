@@ -21,11 +21,11 @@ static plim_offsets *make(uint64_t size, uint32_t live)
     return o;
 }
 
-/* As a region does it: the quick search, and then the exact one. */
+/* As a region does it: a refusal of an alignment above a unit is proved by the scan. */
 static bool take(plim_offsets *o, uint64_t size, uint64_t align, uint64_t *out)
 {
-    return plim_offsets_alloc(o, size, align, false, UINT64_MAX, out) ||
-           plim_offsets_alloc(o, size, align, true, UINT64_MAX, out);
+    return plim_offsets_alloc(o, size, align, UINT64_MAX, out) ||
+           (align > UNIT && plim_offsets_alloc_scan(o, size, align, UINT64_MAX, out));
 }
 
 static void whole_range_is_granted_whatever_its_size(void **state)
@@ -119,7 +119,7 @@ static void footprint_refuses_what_cannot_be_counted(void **state)
     assert_false(plim_offsets_footprint(UINT64_MAX, 1, &bytes));
     assert_false(plim_offsets_footprint(UINT64_C(1) << 36, OFFSETS_BLOCK_MAX + 1, &bytes));
     assert_true(plim_offsets_footprint(OFFSETS_SIZE_MAX, 4096, &bytes));
-    assert_int_equal(bytes, sizeof(uint32_t) * (10 + 28 + 28 * 32) + 8194 * 20 + 4096 * 4);
+    assert_int_equal(bytes, sizeof(uint32_t) * (13 + 28 + 28 * 32 + 1) + 8194 * 32 + 8192 * 4);
 }
 
 static void largest_range_there_is_can_be_split_at_its_end(void **state)
@@ -140,38 +140,104 @@ static void largest_range_there_is_can_be_split_at_its_end(void **state)
     free(o);
 }
 
-static void quick_search_passes_by_classes_that_may_be_too_small(void **state)
+static void the_smallest_range_that_fits_is_taken(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {64, 1000, 1001, 1030, 66, 1002, 1031, 5000};
+    plim_offsets *o = make(20000 * UNIT, 64);
+    uint64_t at[8], wall = 0, got = 0;
+    for (size_t i = 0; i < 8; i++) {
+        assert_true(take(o, sizes[i] * UNIT, 1, &at[i]));
+        assert_true(take(o, UNIT, 1, &wall));
+    }
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(plim_offsets_free(o, at[i]), sizes[i] * UNIT);
+    }
+
+    static const struct {
+        uint64_t units;
+        size_t hole;
+    } wanted[] = {{65, 4}, {1001, 2}, {1001, 5}, {1003, 3}, {1003, 6}, {1000, 1}, {1000, 7}};
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        assert_true(take(o, wanted[i].units * UNIT, 1, &got));
+        assert_int_equal(got, at[wanted[i].hole]);
+        assert_null(plim_offsets_check(o));
+    }
+    free(o);
+}
+
+static void room_behind_the_last_block_is_taken_last(void **state)
 {
     (void)state;
     plim_offsets *o = make(1000 * UNIT, 16);
     uint64_t hole = 0, wall = 0, at = 0;
-    assert_true(take(o, 64 * UNIT, 1, &hole));
+    assert_true(take(o, 900 * UNIT, 1, &hole));
     assert_true(take(o, UNIT, 1, &wall));
-    assert_true(plim_offsets_free(o, hole)); /* free: 64 units, and 935 at the end */
+    assert_int_equal(plim_offsets_free(o, hole), 900 * UNIT);
 
-    /* 65 shares the hole's class, 100 its first level: neither may stop at the hole. */
-    assert_true(plim_offsets_alloc(o, 65 * UNIT, 1, false, UINT64_MAX, &at));
-    assert_int_equal(at, 65 * UNIT);
-    assert_true(plim_offsets_alloc(o, 100 * UNIT, 1, false, UINT64_MAX, &at));
-    assert_int_equal(at, 130 * UNIT);
-    assert_true(plim_offsets_alloc(o, 64 * UNIT, 1, false, UINT64_MAX, &at));
+    assert_true(
+        plim_offsets_alloc(o, 10 * UNIT, 1, UINT64_MAX, &at)); /* 99 at the end fit better */
+
     assert_int_equal(at, 0);
     free(o);
 }
 
-static void exact_search_stays_below_its_limit(void **state)
+static void search_stays_below_its_limit(void **state)
 {
     (void)state;
     plim_offsets *o = make(1000 * UNIT, 16);
     uint64_t a = 0, b = 0, at = 0;
     assert_true(take(o, 33 * UNIT, 1, &a));
     assert_true(take(o, UNIT, 1, &b));
-    assert_true(plim_offsets_free(o, a)); /* a hole of 33 units, and 966 at the end */
+    assert_int_equal(plim_offsets_free(o, a), 33 * UNIT); /* a hole, and 966 units at the end */
 
-    assert_false(plim_offsets_alloc(o, 33 * UNIT, 1, true, 32 * UNIT, &at));
-    assert_true(plim_offsets_alloc(o, 33 * UNIT, 1, true, 34 * UNIT, &at));
+    assert_false(plim_offsets_alloc(o, 34 * UNIT, 1, 67 * UNIT, &at));
+    assert_true(plim_offsets_alloc(o, 34 * UNIT, 1, 68 * UNIT, &at));
 
-    assert_int_equal(at, 0);
+    assert_int_equal(at, 34 * UNIT);
+    free(o);
+}
+
+static void alignment_loses_nothing_in_front(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(4096 * UNIT, 16);
+    uint64_t small = 0, aligned = 0, at = 0;
+    assert_true(take(o, UNIT, 1, &small));
+
+    assert_true(take(o, 1024 * UNIT, 1024 * UNIT, &aligned));
+
+    assert_int_equal(aligned, 1024 * UNIT);
+    assert_int_equal(plim_offsets_used_bytes(o), 1025 * UNIT);
+    assert_true(take(o, 1023 * UNIT, 1, &at)); /* the head room is a range like any other */
+    assert_int_equal(at, UNIT);
+    free(o);
+}
+
+/* The deepest trie there can be: sizes of one class that agree in ever more of their bits. */
+static void ranges_of_almost_equal_size_are_told_apart(void **state)
+{
+    (void)state;
+    enum { COUNT = 20 };
+    const uint64_t base = UINT64_C(1) << 24;
+    plim_offsets *o = make(UINT64_C(0x7fffffff) * UNIT, 64);
+    uint64_t at[COUNT], wall = 0, got = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        uint64_t units = base + (i ? UINT64_C(1) << (i - 1) : 0);
+        assert_true(take(o, units * UNIT, 1, &at[i]));
+        assert_true(take(o, UNIT, 1, &wall));
+    }
+    for (size_t i = COUNT; i > 0; i--) {
+        assert_true(plim_offsets_free(o, at[i - 1]) != 0);
+    }
+    assert_null(plim_offsets_check(o));
+
+    for (size_t i = COUNT; i > 0; i--) {
+        uint64_t units = base + (i > 1 ? UINT64_C(1) << (i - 2) : 0);
+        assert_true(take(o, units * UNIT, 1, &got));
+        assert_int_equal(got, at[i - 1]);
+        assert_null(plim_offsets_check(o));
+    }
     free(o);
 }
 
@@ -297,8 +363,11 @@ int main(void)
         cmocka_unit_test(live_limit_holds_and_tables_never_run_out_before_it),
         cmocka_unit_test(footprint_refuses_what_cannot_be_counted),
         cmocka_unit_test(largest_range_there_is_can_be_split_at_its_end),
-        cmocka_unit_test(quick_search_passes_by_classes_that_may_be_too_small),
-        cmocka_unit_test(exact_search_stays_below_its_limit),
+        cmocka_unit_test(the_smallest_range_that_fits_is_taken),
+        cmocka_unit_test(room_behind_the_last_block_is_taken_last),
+        cmocka_unit_test(search_stays_below_its_limit),
+        cmocka_unit_test(alignment_loses_nothing_in_front),
+        cmocka_unit_test(ranges_of_almost_equal_size_are_told_apart),
         cmocka_unit_test(any_sequence_agrees_with_a_naive_oracle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

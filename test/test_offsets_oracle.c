@@ -113,13 +113,13 @@ static void subject_close(subject *s)
     free(s->offsets);
 }
 
-/* As a region does it: the quick search, and then the exact one. */
+/* As a region does it: what the search found nothing for is proved by the scan. */
 static bool subject_alloc(subject *s, uint64_t bytes, uint64_t align, uint64_t *out_offset)
 {
     void *block = NULL;
     if (s->offsets) {
-        return plim_offsets_alloc(s->offsets, bytes, align, false, UINT64_MAX, out_offset) ||
-               plim_offsets_alloc(s->offsets, bytes, align, true, UINT64_MAX, out_offset);
+        return plim_offsets_alloc(s->offsets, bytes, align, UINT64_MAX, out_offset) ||
+               plim_offsets_alloc_scan(s->offsets, bytes, align, UINT64_MAX, out_offset);
     }
     plim_status status = plim_region_alloc(s->region, bytes, align, &block, &err);
     assert_true((status == PLIM_OK) == (block != NULL));
@@ -130,7 +130,7 @@ static bool subject_alloc(subject *s, uint64_t bytes, uint64_t align, uint64_t *
 static bool subject_free(subject *s, uint64_t offset)
 {
     if (s->offsets) {
-        return plim_offsets_free(s->offsets, offset);
+        return plim_offsets_free(s->offsets, offset) != 0;
     }
     plim_status status = plim_region_free(s->region, (void *)((uintptr_t)s->base + offset), &err);
     assert_true(status == PLIM_OK || status == PLIM_E_ARG);

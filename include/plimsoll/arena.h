@@ -58,7 +58,7 @@ typedef struct plim_region_opts {
     uint64_t size_bytes;  /* most the region may ever hold; required */
     size_t align_bytes;   /* of the region's base; 0: 2 MiB when size >= 2 MiB, else a granule */
     size_t block_bytes;   /* pool: size of a block; required there */
-    uint32_t block_limit; /* dynamic: blocks alive at once; 0: 4096; about 44 bytes of table each,
+    uint32_t block_limit; /* dynamic: blocks alive at once; 0: 4096; about 76 bytes of table each,
                            * charged to the owner as tag other when the region is created */
     bool commit_now;      /* commit the whole size at creation (static always does) */
     bool huge;            /* ask for large pages; commits in steps of 2 MiB */
