@@ -2,6 +2,9 @@
 /* survey_table.c - the readers of this build, in the order in which they are asked. */
 #include "src/survey/survey_reader.h"
 
+extern const plim_survey_reader plim_survey_mcap;
+
 const plim_survey_reader *const plim_survey_readers[] = {
+    &plim_survey_mcap,
     NULL,
 };
