@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_plan_search.c - the decision solver beside a search that knows no rule at all. */
+#include "arena/plan_search.h"
+#include "test/support/cm.h"
+
+#define PIECES_MAX 512
+#define INSTANCES  500
+
+static plan_piece pieces[PIECES_MAX];
+static plan_span spans[PIECES_MAX];
+static uint64_t offsets[PIECES_MAX];
+static size_t piece_count, span_count;
+
+static uint64_t random_state;
+
+static uint32_t roll(uint32_t sides)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((random_state >> 33) % sides);
+}
+
+/* ---- the oracle: every offset of every piece, in the order of the rows ---- */
+
+static bool meet_in_time(const plan_piece *a, const plan_piece *b)
+{
+    for (uint32_t k = 0; k < a->span_count; k++) {
+        for (uint32_t l = 0; l < b->span_count; l++) {
+            const plan_span *x = &spans[a->first_span + k], *y = &spans[b->first_span + l];
+            if (x->lower < y->upper && y->lower < x->upper) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool fits_beside(const uint64_t *at, size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        if (meet_in_time(&pieces[i], &pieces[j]) && at[i] < at[j] + pieces[j].size_bytes &&
+            at[j] < at[i] + pieces[i].size_bytes) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool oracle_places(uint64_t *at, size_t i, uint64_t capacity)
+{
+    if (i == piece_count) {
+        return true;
+    }
+    const plan_piece *p = &pieces[i];
+    uint64_t step = p->align_bytes ? p->align_bytes : 1;
+    for (at[i] = p->is_fixed ? p->offset_bytes : 0; at[i] + p->size_bytes <= capacity;
+         at[i] += step) {
+        if (fits_beside(at, i) && oracle_places(at, i + 1, capacity)) {
+            return true;
+        }
+        if (p->is_fixed) {
+            break;
+        }
+    }
+    return false;
+}
+
+static uint64_t oracle_height(void)
+{
+    uint64_t at[PIECES_MAX];
+    for (uint64_t capacity = 1;; capacity++) {
+        if (capacity > 400 || oracle_places(at, 0, capacity)) {
+            return capacity;
+        }
+    }
+}
+
+/* ---- asking the solver ---- */
+
+static plan_grid grid;
+static plan_search *search;
+static void *grid_scratch, *scratch;
+
+static void open_search(void)
+{
+    size_t bytes = plan_grid_scratch_bytes(piece_count, span_count);
+    grid_scratch = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    assert_non_null(grid_scratch);
+    assert_true(plan_grid_init(&grid, pieces, piece_count, spans, span_count, grid_scratch, bytes));
+    bytes = plan_search_scratch_bytes(&grid);
+    assert_true(bytes > 0);
+    scratch = aligned_alloc(64, bytes);
+    search = plan_search_init(&grid, scratch, bytes);
+    assert_non_null(search);
+}
+
+static void close_search(void)
+{
+    free(scratch);
+    free(grid_scratch);
+}
+
+static void assert_plan_is_sound(uint64_t capacity)
+{
+    for (size_t i = 0; i < piece_count; i++) {
+        const plan_piece *p = &pieces[i];
+        assert_true(offsets[i] + p->size_bytes <= capacity);
+        assert_true(!p->align_bytes || offsets[i] % p->align_bytes == 0);
+        assert_true(!p->is_fixed || offsets[i] == p->offset_bytes);
+        assert_true(fits_beside(offsets, i));
+    }
+}
+
+/* ---- instances ---- */
+
+typedef struct shape {
+    uint32_t pieces, steps, size_max, unit, scale;
+    bool has_gaps, has_alignments, has_fixed;
+} shape;
+
+static void add_piece(const shape *of)
+{
+    plan_piece *p = &pieces[piece_count];
+    *p = (plan_piece){.size_bytes = (1 + roll(of->size_max)) * of->scale,
+                      .first_span = (uint32_t)span_count,
+                      .span_count = 1};
+    uint32_t lower = roll(of->steps), upper = lower + 1 + roll(of->steps - lower);
+    spans[span_count++] = (plan_span){lower, upper};
+    if (of->has_gaps && roll(3) == 0) {
+        uint32_t again = upper + roll(3);
+        spans[span_count++] = (plan_span){again, again + 1 + roll(3)};
+        p->span_count = 2;
+    }
+    if (of->has_alignments) {
+        p->align_bytes = (UINT64_C(1) << roll(3)) * of->unit;
+    }
+    if (of->has_fixed && roll(4) == 0) {
+        p->is_fixed = true;
+        p->offset_bytes = roll(6) * (p->align_bytes ? p->align_bytes : of->scale);
+        for (size_t i = 0; i < piece_count; i++) {
+            const plan_piece *q = &pieces[i];
+            p->is_fixed &= !(q->is_fixed && meet_in_time(p, q) &&
+                             p->offset_bytes < q->offset_bytes + q->size_bytes &&
+                             q->offset_bytes < p->offset_bytes + p->size_bytes);
+        }
+    }
+    piece_count++;
+}
+
+static void make_instance(const shape *of, uint64_t seed)
+{
+    random_state = seed;
+    piece_count = span_count = 0;
+    uint32_t count = 2 + roll(of->pieces - 1);
+    for (uint32_t i = 0; i < count; i++) {
+        add_piece(of);
+    }
+}
+
+/* Whichever run is the first must find the optimum and prove that it is one. */
+static uint32_t compare(const shape *of, uint32_t instances)
+{
+    uint32_t above_bound = 0;
+    for (uint32_t seed = 1; seed <= instances; seed++) {
+        make_instance(of, seed);
+        uint64_t height = oracle_height();
+        open_search();
+        above_bound += height > grid.bound_bytes;
+        assert_true(height >= grid.bound_bytes);
+        for (uint32_t run = 0; run < 10; run++) {
+            plan_ask ask = {
+                .capacity_bytes = height, .seed = seed, .first_run = run, .node_limit = 500000};
+            plan_verdict found = plan_search_decide(search, &ask, offsets, NULL);
+            if (found != PLAN_FEASIBLE) {
+                fail_msg("seed %u run %u: verdict %d at the optimum %u", seed, run, found,
+                         (unsigned)height);
+            }
+            assert_plan_is_sound(height);
+            ask.capacity_bytes = height - 1;
+            found = plan_search_decide(search, &ask, offsets, NULL);
+            if (found != PLAN_INFEASIBLE) {
+                fail_msg("seed %u run %u: verdict %d below the optimum", seed, run, found);
+            }
+        }
+        close_search();
+    }
+    return above_bound;
+}
+
+static void plain_instances_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    shape of = {.pieces = 7, .steps = 9, .size_max = 4, .unit = 1, .scale = 1};
+
+    compare(&of, INSTANCES); /* so small, and the bound is always reached */
+}
+
+static void alignments_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    shape of = {
+        .pieces = 6, .steps = 6, .size_max = 5, .unit = 1, .scale = 1, .has_alignments = true};
+
+    uint32_t above = compare(&of, INSTANCES);
+
+    assert_true(above > INSTANCES / 10);
+}
+
+static void common_alignments_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    shape of = {
+        .pieces = 5, .steps = 6, .size_max = 9, .unit = 4, .scale = 1, .has_alignments = true};
+
+    uint32_t above = compare(&of, INSTANCES);
+
+    assert_true(above > INSTANCES / 15);
+}
+
+static void gaps_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    shape of = {.pieces = 7, .steps = 6, .size_max = 3, .unit = 1, .scale = 1, .has_gaps = true};
+
+    uint32_t above = compare(&of, INSTANCES);
+
+    assert_true(above > INSTANCES / 100);
+}
+
+static void fixed_offsets_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    shape of = {.pieces = 6, .steps = 6, .size_max = 5, .unit = 1, .scale = 1, .has_fixed = true};
+
+    uint32_t above = compare(&of, INSTANCES);
+
+    assert_true(above > INSTANCES / 10);
+}
+
+static void all_of_it_together_agrees_with_the_oracle(void **state)
+{
+    (void)state;
+    shape of = {.pieces = 6,
+                .steps = 6,
+                .size_max = 5,
+                .unit = 1,
+                .scale = 1,
+                .has_gaps = true,
+                .has_alignments = true,
+                .has_fixed = true};
+
+    uint32_t above = compare(&of, INSTANCES);
+
+    assert_true(above > INSTANCES / 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_instances_agree_with_the_oracle),
+        cmocka_unit_test(alignments_agree_with_the_oracle),
+        cmocka_unit_test(common_alignments_agree_with_the_oracle),
+        cmocka_unit_test(gaps_agree_with_the_oracle),
+        cmocka_unit_test(fixed_offsets_agree_with_the_oracle),
+        cmocka_unit_test(all_of_it_together_agrees_with_the_oracle),
+    };
+    return cmocka_run_group_tests_name("plan_search", tests, NULL, NULL);
+}
