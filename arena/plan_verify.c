@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "arena/bytes.h"
-#include "arena/plan_strategy.h"
+#include "plimsoll/plan.h"
 
 #define LEVELS_MAX 6 /* 64^6 > 2^32 */
 #define NO_RANK    UINT32_MAX
@@ -29,7 +29,7 @@ typedef struct sweep {
     live_set live;
 } sweep;
 
-_Static_assert(5 * sizeof(uint32_t) + 8 <= PLIM_PLAN_SCRATCH_EACH,
+_Static_assert(5 * sizeof(uint32_t) + 8 <= 32,
                "five lists, and n / 63 words of bits plus one a level");
 
 typedef enum sort_field { START, END, OFFSET } sort_field;
@@ -203,7 +203,7 @@ static plim_status verify_over_time(sweep *self, size_t count, plim_error *err)
 
 size_t plim_plan_verify_bytes(size_t count)
 {
-    return plim_plan_scratch_bytes(count);
+    return count > INT32_MAX ? 0 : count * 32 + 256;
 }
 
 plim_status plim_plan_verify(const plim_plan_buffer *buffers, size_t count, uint64_t height_bytes,
@@ -212,9 +212,10 @@ plim_status plim_plan_verify(const plim_plan_buffer *buffers, size_t count, uint
     if (count == 0) {
         return PLIM_OK;
     }
-    if (!buffers || !plim_plan_scratch_fits(count, scratch, scratch_bytes)) {
+    if (!buffers || !scratch || (uintptr_t)scratch % 16 != 0 || !plim_plan_verify_bytes(count) ||
+        scratch_bytes < plim_plan_verify_bytes(count)) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "verifier's scratch, aligned to 16",
-                         .want = plim_plan_scratch_bytes(count), .have = scratch_bytes);
+                         .want = plim_plan_verify_bytes(count), .have = scratch_bytes);
     }
     for (size_t i = 0; i < count; i++) {
         PLIM_TRY(verify_one(&buffers[i], height_bytes, err));

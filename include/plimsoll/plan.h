@@ -28,6 +28,9 @@ extern "C" {
 
 /* ---- what is to be planned ---- */
 
+#define PLIM_PLAN_REGIONS_MAX 256u
+#define PLIM_PLAN_STAGES_MAX  65536u
+
 typedef struct plim_plan_buffer {
     uint64_t id;           /* the caller's, unique; reported in errors */
     uint32_t lower, upper; /* half-open steps of its stage, lower < upper */
@@ -151,7 +154,7 @@ PLIM_API size_t plim_plan_scratch_bytes(size_t count);
  *          E_BUDGET  the best plan found is above capacity_bytes; want is its height, and
  *                    @result has the bound and the verdict (unknown or infeasible).
  *          E_FORMAT  two fixed buffers collide, or one is not aligned as it asks.
- * Source:  arena/plan_greedy.c, arena/plan_valley.c.
+ * Source:  arena/plan_valley.c, arena/plan_fit.c.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_plan_solve(plim_plan_buffer *buffers, size_t count,
                                                    const plim_plan_opts *opts, void *scratch,
@@ -238,8 +241,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_plan_problem_verify(const plim_plan_prob
 PLIM_API size_t plim_plan_problem_verify_bytes(const plim_plan_problem *problem);
 
 /* plim_plan_lower_bound - what no plan of these buffers can be lower than: docs/planner.md.
- * UINT64_MAX when a sum overflows, a lifetime is empty, or @scratch is not that of
- * plim_plan_scratch_bytes(count). */
+ * UINT64_MAX when plim_plan_solve would refuse the
+ * buffers, or @scratch is not that of plim_plan_scratch_bytes(count). */
 PLIM_API uint64_t plim_plan_lower_bound(const plim_plan_buffer *buffers, size_t count,
                                         void *scratch, size_t scratch_bytes);
 

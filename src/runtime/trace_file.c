@@ -288,7 +288,7 @@ static plim_status read_plan(reader *from, const plim_trace_key *key, plim_regio
     char *line;
     PLIM_TRY(read_head(from, key, out));
     size_t list_bytes = ((size_t)out->buffer_count + 1) * sizeof(plim_plan_buffer);
-    size_t scratch_bytes = plim_plan_scratch_bytes(out->buffer_count + 1u);
+    size_t scratch_bytes = plim_plan_verify_bytes(out->buffer_count + 1u);
     PLIM_TRY(plim_region_alloc(home, list_bytes, 0, &memory, from->err));
     PLIM_TRY(plim_region_alloc(home, scratch_bytes, 0, &scratch, from->err));
     out->buffers = memory;
