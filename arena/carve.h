@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* carve.h - the arena and its regions from inside; for arena.c, region*.c and check.c only.
+/* carve.h - the arena and its regions from inside; for arena.c and region*.c only.
  *
  * Every region commits a prefix: [0, committed_bytes) of its span is backed and charged, the
  * rest is address space. What a kind of region decides by itself stands in its table.
@@ -34,7 +34,8 @@ typedef struct region_table {
     void (*before_trim)(plim_region *self);                            /* NULL: nothing to do */
     uint64_t (*end_of_use)(const plim_region *self); /* the first byte that trim may take */
     uint64_t (*largest_free)(const plim_region *self);
-    const char *(*check)(const plim_region *self); /* NULL: every invariant holds */
+    uint64_t (*free_ranges)(const plim_region *self); /* NULL: not counted */
+    const char *(*check)(const plim_region *self);    /* NULL: every invariant holds */
 } region_table;
 
 extern const region_table plim_region_static, plim_region_bump, plim_region_dynamic,
@@ -50,8 +51,11 @@ struct plim_region {
     uint64_t step_bytes;              /* commit unit */
     uint64_t committed_bytes, committed_peak_bytes;
     uint64_t used_bytes, used_peak_bytes;
-    uint64_t block_count, alloc_count, free_count, refusal_count;
-    void *tables; /* bookkeeping; NULL: none */
+    uint64_t block_count, alloc_count, free_count, refusal_count, trim_count;
+    uint64_t slack_bytes;  /* kept behind the last block; 0: whatever is there */
+    void (*yield)(void);   /* shared: see spin.h */
+    _Atomic uint32_t lock; /* shared: 1 while a call is inside */
+    void *tables;          /* bookkeeping; NULL: none */
     uint64_t tables_bytes;
     uint32_t block_limit;                         /* dynamic */
     uint32_t pool_total, pool_touched, pool_head; /* pool: blocks, ever handed out, free list */
@@ -59,7 +63,7 @@ struct plim_region {
     plim_region_kind kind;
     plim_owner owner;
     plim_tag tag;
-    bool huge, evicted;
+    bool huge, evicted, is_shared;
     uint32_t next; /* slot of the next live region by address */
     char name[PLIM_NAME_BYTES];
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* region.c - what all four kinds of region share: creation, commit, blocks, facts.
+/* region.c - what all four kinds of region share: creation, commit. Blocks: region_blocks.c.
  *
  * Decides when memory is committed: never before it is needed, in whole steps, the charge
  * before the commit. Refuses with nothing changed: not in the account, not in the
@@ -156,6 +156,12 @@ static plim_status describe(plim_arena *arena, plim_region_kind kind, const plim
         !bytes_align_up(r->size_bytes, arena->granule_bytes, &r->span_bytes)) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "region: size", .want = o->size_bytes);
     }
+    r->is_shared = o->is_shared;
+    r->yield = o->yield;
+    r->slack_bytes = kind == PLIM_REGION_DYNAMIC ? o->slack_bytes : 0;
+    if (r->slack_bytes && r->slack_bytes < 2 * r->step_bytes) {
+        r->slack_bytes = 2 * r->step_bytes; /* so that half of it is a step */
+    }
     const char *name = o->name ? o->name : plim_tag_name(o->tag);
     const char *end = memchr(name, 0, PLIM_NAME_BYTES - 1);
     memcpy(r->name, name, end ? (size_t)(end - name) : PLIM_NAME_BYTES - 1);
@@ -303,175 +309,4 @@ void plim_region_destroy(plim_region *self)
     arena->region_count--;
     memset(self, 0, sizeof(*self));
     CHECK_ARENA(arena);
-}
-
-/* ---- blocks ---- */
-
-plim_status plim_region_alloc(plim_region *self, size_t size_bytes, size_t align_bytes, void **out,
-                              plim_error *err)
-{
-    uint64_t offset = 0, align = align_bytes ? align_bytes : REGION_BLOCK_ALIGN;
-    plim_status status;
-    if (out) {
-        *out = NULL;
-    }
-    if (!self || !out) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "alloc: region or out");
-    }
-    if (!self->table->alloc) {
-        status = PLIM_FAIL(err, PLIM_E_STATE, .what = "a static region has fixed offsets");
-    } else if (size_bytes == 0 || !bytes_is_power_of_two(align) || align > self->align_bytes) {
-        status = PLIM_FAIL(err, PLIM_E_ARG, .what = "alloc: size or alignment", .want = align,
-                           .limit = self->align_bytes);
-    } else {
-        status = self->table->alloc(self, size_bytes, align, &offset, err);
-    }
-    if (status != PLIM_OK) {
-        self->refusal_count++;
-        if (err && !err->field[0]) {
-            memcpy(err->field, self->name, sizeof(self->name));
-        }
-        return status;
-    }
-    self->alloc_count++;
-    if (self->used_bytes > self->used_peak_bytes) {
-        self->used_peak_bytes = self->used_bytes;
-    }
-    CHECK_REGION(self);
-    *out = self->base + offset;
-    return PLIM_OK;
-}
-
-/* Offset of @block in the region; false: not an address of it. */
-static bool offset_of(const plim_region *self, const void *block, uint64_t *out)
-{
-    *out = (uintptr_t)block - (uintptr_t)self->base;
-    return block && *out < self->size_bytes;
-}
-
-plim_status plim_region_free(plim_region *self, void *block, plim_error *err)
-{
-    uint64_t offset = 0;
-    if (!self) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: region");
-    }
-    if (!self->table->free) {
-        return PLIM_FAIL(err, PLIM_E_STATE, .what = "free: not this kind of region");
-    }
-    uint64_t size = offset_of(self, block, &offset) ? self->table->free(self, offset) : 0;
-    if (size == 0) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: no live block of this region");
-    }
-    plim_region_poison(self, offset, size);
-    self->free_count++;
-    CHECK_REGION(self);
-    return PLIM_OK;
-}
-
-size_t plim_region_block_bytes(const plim_region *self, const void *block)
-{
-    uint64_t offset = 0;
-    return self && self->table->block_bytes && offset_of(self, block, &offset)
-               ? self->table->block_bytes(self, offset)
-               : 0;
-}
-
-plim_status plim_region_at(plim_region *self, uint64_t offset_bytes, uint64_t size_bytes,
-                           void **out, plim_error *err)
-{
-    uint64_t end = 0;
-    if (out) {
-        *out = NULL;
-    }
-    if (!self || !out) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "at: region or out");
-    }
-    if (self->evicted) {
-        return PLIM_FAIL(err, PLIM_E_STATE, .what = "the region is evicted");
-    }
-    uint64_t limit =
-        self->size_bytes < self->committed_bytes ? self->size_bytes : self->committed_bytes;
-    if (!bytes_add(offset_bytes, size_bytes, &end) || end > limit) {
-        return PLIM_FAIL(err, PLIM_E_RANGE, .what = "at: outside the region", .want = end,
-                         .have = offset_bytes, .limit = limit);
-    }
-    *out = self->base + offset_bytes;
-    return PLIM_OK;
-}
-
-void plim_region_reset(plim_region *self)
-{
-    if (self->kind == PLIM_REGION_STATIC) {
-        return;
-    }
-    plim_region_poison(self, 0, self->committed_bytes);
-    self->free_count += self->block_count;
-    self->used_bytes = 0;
-    self->block_count = 0;
-    self->table->clear(self);
-    CHECK_REGION(self);
-}
-
-uint64_t plim_region_trim(plim_region *self)
-{
-    if (self->table->before_trim) {
-        self->table->before_trim(self);
-    }
-    uint64_t bytes = plim_region_decommit_from(self, self->table->end_of_use(self));
-    CHECK_REGION(self);
-    return bytes;
-}
-
-/* ---- facts ---- */
-
-plim_arena *plim_region_arena(const plim_region *self)
-{
-    return self->arena;
-}
-
-void *plim_region_base(const plim_region *self)
-{
-    return self->base;
-}
-
-void plim_region_read(const plim_region *self, plim_region_stats *out)
-{
-    *out = (plim_region_stats){
-        .kind = self->kind,
-        .name = self->name,
-        .owner = self->owner,
-        .tag = self->tag,
-        .base = self->base,
-        .size_bytes = self->size_bytes,
-        .committed_bytes = self->committed_bytes,
-        .committed_peak_bytes = self->committed_peak_bytes,
-        .used_bytes = self->used_bytes,
-        .used_peak_bytes = self->used_peak_bytes,
-        .free_bytes = self->size_bytes - self->used_bytes,
-        .largest_free_bytes = self->table->largest_free(self),
-        .table_bytes = self->tables_bytes,
-        .is_evicted = self->evicted,
-        .block_count = self->block_count,
-        .alloc_count = self->alloc_count,
-        .free_count = self->free_count,
-        .refusal_count = self->refusal_count,
-    };
-}
-
-const char *plim_region_check(const plim_region *self)
-{
-    bool is_whole =
-        self->committed_bytes == self->span_bytes || self->committed_bytes % self->step_bytes == 0;
-    if (self->committed_bytes > self->span_bytes || !is_whole) {
-        return "region: committed is not whole steps of the span";
-    }
-    if (self->used_bytes > self->size_bytes || self->used_bytes > self->used_peak_bytes ||
-        self->committed_bytes > self->committed_peak_bytes) {
-        return "region: used or peaks are out of order";
-    }
-    uint64_t end = self->table->end_of_use(self);
-    if (!self->evicted && end > self->committed_bytes) {
-        return "region: a block lies beyond what is committed";
-    }
-    return self->table->check(self);
 }

@@ -113,6 +113,11 @@ static uint64_t largest_free(const plim_region *self)
                : 0;
 }
 
+static uint64_t free_ranges(const plim_region *self)
+{
+    return plim_offsets_free_count(offsets_of(self));
+}
+
 static const char *check(const plim_region *self)
 {
     if (plim_offsets_used_bytes(offsets_of(self)) != self->used_bytes ||
@@ -130,5 +135,6 @@ const region_table plim_region_dynamic = {
     .block_bytes = block_bytes,
     .end_of_use = end_of_use,
     .largest_free = largest_free,
+    .free_ranges = free_ranges,
     .check = check,
 };

@@ -62,6 +62,13 @@ typedef struct plim_region_opts {
                            * charged to the owner as tag other when the region is created */
     bool commit_now;      /* commit the whole size at creation (static always does) */
     bool huge;            /* ask for large pages; commits in steps of 2 MiB */
+    bool is_shared;       /* any thread may alloc, free, read, reset and trim: a short spin lock
+                           * around each call. Sleeps nowhere; unfair under many threads. */
+    uint64_t slack_bytes; /* dynamic: a free that leaves more than this committed behind the
+                           * last block decommits down to half of it, unless the arena is sealed;
+                           * 0: only trim decommits. At least two granules. */
+    void (*yield)(void);  /* is_shared: called when a short spin was not enough, to let the
+                           * holder run (sched_yield); NULL: spins on. Kept. */
 } plim_region_opts;
 
 static inline plim_region_opts plim_region_opts_default(void)
@@ -85,6 +92,9 @@ typedef struct plim_region_stats {
     bool is_evicted;
     uint64_t block_count, /* live; dynamic and pool */
         alloc_count, free_count, refusal_count;
+    uint64_t trim_count;       /* decommits because of slack_bytes */
+    uint64_t free_range_count; /* dynamic: pieces that the free bytes are in */
+    double fragmentation;      /* 1 - largest free / free: 0 when what is free is one piece */
 } plim_region_stats;
 
 typedef struct plim_arena_stats {
@@ -101,8 +111,8 @@ typedef struct plim_arena_stats {
  *
  * Owns:    gives *@out; keeps @budget and @provider until close.
  * Threads: one lock of the caller's for the arena (create, destroy, regions, check, close),
- *          one for each region (everything that takes a plim_region, reading its statistics
- *          included). Regions may be used on other threads while one is created or
+ *          one for each region that is not shared (everything that takes a plim_region, reading
+ *          its statistics included). Regions may be used on other threads while one is created or
  *          destroyed; plim_arena_regions and plim_arena_check need them all at rest. seal,
  *          plim_region_at and plim_region_base may be called at any time.
  * Errors:  E_NOMEM  the provider refused.  E_ARG  granule not a power of two or below a page.
