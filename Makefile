@@ -30,6 +30,8 @@ OUR_LDFLAGS := -pthread $(LDFLAGS_$(MODE)) -Wl,-z,relro,-z,now
 OS_CFLAGS := -D_GNU_SOURCE
 LIBS      := -luring -llz4 -lcrypto -lzstd -ljansson -ldl -lm
 TOOL_LIBS := $(LIBS) -lyaml
+HDF5_CFLAGS = $(shell pkg-config --cflags hdf5)
+HDF5_LIBS   = $(shell pkg-config --libs hdf5)
 AV_LIBS   := -lavformat -lavcodec -lavutil -lswscale
 
 ARENA_SRC    := $(wildcard arena/*.c)
@@ -40,6 +42,8 @@ LIB_SRC      := $(ARENA_SRC) $(PLATFORM_SRC) $(SRC_SRC)
 LIB_OBJ      := $(LIB_SRC:%.c=$(B)/%.o)
 VIDEO_SRC    := $(wildcard src/episode/video/*.c)
 VIDEO_OBJ    := $(VIDEO_SRC:%.c=$(B)/%.o)
+HDF5_SRC     := $(wildcard src/survey/hdf5/*.c)
+HDF5_OBJ     := $(HDF5_SRC:%.c=$(B)/%.o)
 TOOLS_SRC    := $(wildcard src/tools/*.c)
 CLI_SRC      := $(TOOLS_SRC) $(wildcard src/tools/plimsoll/*.c)
 CLI_OBJ      := $(CLI_SRC:%.c=$(B)/%.o)
@@ -68,7 +72,7 @@ endif
 .DEFAULT_GOAL := all
 
 all: deps lib tools ## library, plug-in and tools (default)
-lib: $(B)/libplimsoll.a $(B)/libplimsoll.so $(if $(VIDEO_SRC),$(B)/plimsoll-video.so)
+lib: $(B)/libplimsoll.a $(B)/libplimsoll.so $(if $(VIDEO_SRC),$(B)/plimsoll-video.so) $(B)/plimsoll-hdf5
 tools: $(if $(CLI_SRC),$(B)/plimsoll) $(if $(MEMREPORT_SRC),$(B)/memreport)
 
 help: ## this list
@@ -107,6 +111,10 @@ $(B)/libplimsoll.so: $(LIB_OBJ) plimsoll.map
 $(B)/plimsoll-video.so: $(VIDEO_OBJ)
 	$(call say,LD $@)
 	$(Q)$(CC) -shared $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(AV_LIBS)
+$(HDF5_OBJ): CFLAGS += $(HDF5_CFLAGS)
+$(B)/plimsoll-hdf5: $(HDF5_OBJ) $(B)/libplimsoll.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HDF5_LIBS) -lm
 $(B)/make_episode: $(B)/setup/make_episode.o
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(AV_LIBS)
 # a LeRobot data set for machines that have none: three episodes, one camera, 44 joints
@@ -193,7 +201,7 @@ install: lib tools ## into $(DESTDIR)$(PREFIX): libraries, headers, tools, man p
 	$(Q)install -m 755 $(B)/libplimsoll.so $(DESTDIR)$(LIBDIR)/libplimsoll.so.$(VERSION)
 	$(Q)ln -sf libplimsoll.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libplimsoll.so
-	$(Q)install -m 755 $(B)/plimsoll-video.so $(DESTDIR)$(LIBDIR)/plimsoll
+	$(Q)install -m 755 $(B)/plimsoll-video.so $(B)/plimsoll-hdf5 $(DESTDIR)$(LIBDIR)/plimsoll
 	$(Q)install -m 755 $(B)/plimsoll $(B)/memreport $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	$(Q)install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5

@@ -5,13 +5,11 @@
  * falls through to another place. Without one the folders of the library or program are tried.
  */
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <unistd.h>
 
 #include "platform/shared_object.h"
+#include "src/episode/beside.h"
 #include "src/episode/video.h"
 
 #define PLUGIN_FILE "plimsoll-video.so"
@@ -45,22 +43,8 @@ static plim_status open_at(plim_video_plugin *self, const char *path, plim_error
     return PLIM_OK;
 }
 
-/* The file that this code was loaded from. A program started through PATH is known to the
- * dynamic loader by its bare name only; the kernel passed the whole one beside the arguments. */
-static const char *own_file(void)
-{
-    static const char anchor = 0;
-    const char *file = plim_shared_object_path(&anchor);
-    if (!file[0] || strchr(file, '/')) {
-        return file;
-    }
-    const char *program = (const char *)getauxval(AT_EXECFN);
-    return program ? program : "";
-}
-
 plim_status plim_video_plugin_open(plim_video_plugin *self, const char *path, plim_error *err)
 {
-    static const char *const beside[] = {"", "plimsoll/", "../", "../lib/plimsoll/"};
     if (self->ops) {
         return PLIM_OK;
     }
@@ -68,17 +52,9 @@ plim_status plim_video_plugin_open(plim_video_plugin *self, const char *path, pl
     if (named && *named) {
         return open_at(self, named, err);
     }
-    const char *own = own_file(), *slash = strrchr(own, '/');
-    int folder = slash ? (int)(slash - own) + 1 : 0;
-    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
-        char at[PATH_MAX];
-        int n = snprintf(at, sizeof(at), "%s%.*s%s" PLUGIN_FILE, folder ? "" : "./", folder, own,
-                         beside[i]);
-        if (n > 0 && (size_t)n < sizeof(at) && access(at, R_OK) == 0) {
-            return open_at(self, at, err);
-        }
-    }
-    return refuse(err, "no such file", own);
+    char at[PATH_MAX];
+    return plim_beside_find(PLUGIN_FILE, at, sizeof(at)) ? open_at(self, at, err)
+                                                         : refuse(err, "no such file", at);
 }
 
 void plim_video_plugin_close(plim_video_plugin *self)

@@ -3,8 +3,10 @@
 #include "src/survey/survey_reader.h"
 
 extern const plim_survey_reader plim_survey_mcap;
+extern const plim_survey_reader plim_survey_hdf5;
 
 const plim_survey_reader *const plim_survey_readers[] = {
     &plim_survey_mcap,
+    &plim_survey_hdf5,
     NULL,
 };
