@@ -49,7 +49,7 @@ static plim_status make_object(const char *path, plim_region *home, plim_dataset
     uint64_t bytes;
     void *block = NULL;
     PLIM_TRY(meta_file(path, "episodes.jsonl", at, &file, err));
-    plim_status status = plim_lerobot_count_lines(&file, lines, err);
+    plim_status status = plim_json_count_lines(&file, lines, err);
     plim_file_bytes_close(&file);
     PLIM_TRY(status);
     if (*lines > INT32_MAX || !bytes_mul(*lines, sizeof(plim_lerobot_episode), &bytes) ||
@@ -97,7 +97,7 @@ static plim_status read_tasks(plim_dataset *self, const plim_file_bytes *file, u
                               plim_error *err)
 {
     uint64_t claimed = self->lerobot.total_tasks;
-    PLIM_TRY(plim_lerobot_count_lines(file, &lines, err));
+    PLIM_TRY(plim_json_count_lines(file, &lines, err));
     if (claimed != UINT64_MAX && claimed != lines) {
         plim_warnings_add(&self->warnings,
                           "info.json says %" PRIu64 " tasks, tasks.jsonl has %" PRIu64, claimed,

@@ -50,12 +50,40 @@ static plim_status refuse(plim_error *err, const char *template, const char *wan
     return plim_error_set(err, PLIM_E_FORMAT, "info.json", "path template", wanted, template);
 }
 
+/* What the placeholders stand for. */
+typedef struct path_values {
+    const char *video_key; /* NULL: a table */
+    bool is_v3;
+    uint64_t episode, episode_chunk; /* v2 */
+    uint64_t chunk, file;            /* v3 */
+} path_values;
+
+static bool value_of(const path_values *v, const char *name, uint64_t *out)
+{
+    const struct {
+        const char *name;
+        bool is_v3;
+        uint64_t value;
+    } KNOWN[] = {{"episode_chunk", false, v->episode_chunk},
+                 {"episode_index", false, v->episode},
+                 {"chunk_index", true, v->chunk},
+                 {"file_index", true, v->file}};
+    for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++) {
+        if (strcmp(name, KNOWN[i].name) == 0 && KNOWN[i].is_v3 == v->is_v3) {
+            *out = KNOWN[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One placeholder, from after its brace; *@at is left after the closing one. */
-static plim_status fill(path_text *p, const plim_lerobot *self, const char *template,
-                        const char **at, const char *video_key, uint32_t episode, plim_error *err)
+static plim_status fill(path_text *p, const path_values *values, const char *template,
+                        const char **at, plim_error *err)
 {
     char name[32], digits[32];
     unsigned width = 0;
+    uint64_t value;
     size_t n = strcspn(*at, ":}{");
     if (n == 0 || n >= sizeof(name)) {
         return refuse(err, template, "{name} or {name:0Nd}");
@@ -75,17 +103,14 @@ static plim_status fill(path_text *p, const plim_lerobot *self, const char *temp
         return refuse(err, template, "{name} or {name:0Nd}");
     }
     (*at)++;
-    uint64_t value;
-    if (strcmp(name, "video_key") == 0 && video_key && !width) {
-        put(p, video_key, strlen(video_key));
+    if (strcmp(name, "video_key") == 0 && values->video_key && !width) {
+        put(p, values->video_key, strlen(values->video_key));
         return PLIM_OK;
     }
-    if (strcmp(name, "episode_chunk") == 0) {
-        value = episode / self->chunk_episodes;
-    } else if (strcmp(name, "episode_index") == 0) {
-        value = episode;
-    } else {
-        return refuse(err, template, "episode_chunk, episode_index or video_key");
+    if (!value_of(values, name, &value)) {
+        return refuse(err, template,
+                      values->is_v3 ? "chunk_index, file_index or video_key"
+                                    : "episode_chunk, episode_index or video_key");
     }
     int length = snprintf(digits, sizeof(digits), "%0*" PRIu64, (int)width, value);
     put(p, digits, (size_t)length);
@@ -110,13 +135,13 @@ static bool leaves_folder(const char *path)
     return false;
 }
 
-plim_status plim_lerobot_path(const plim_lerobot *self, const char *root, const char *video_key,
-                              uint32_t episode, char *out, size_t out_bytes, plim_error *err)
+static plim_status fill_path(const plim_lerobot *self, const char *root, const path_values *values,
+                             char *out, size_t out_bytes, plim_error *err)
 {
-    const char *template = video_key ? self->video_path : self->data_path;
+    const char *template = values->video_key ? self->video_path : self->data_path;
     path_text p = {.to = out, .bytes = out_bytes};
     put(&p, root, strlen(root));
-    put(&p, "/", 1);
+    put(&p, "/", root[0] ? 1 : 0);
     size_t relative = p.length;
     for (const char *at = template; *at;) {
         size_t n = strcspn(at, "{}");
@@ -127,7 +152,7 @@ plim_status plim_lerobot_path(const plim_lerobot *self, const char *root, const 
         }
         if (*at == '{') {
             at++;
-            PLIM_TRY(fill(&p, self, template, &at, video_key, episode, err));
+            PLIM_TRY(fill(&p, values, template, &at, err));
         }
     }
     if (p.length >= out_bytes) {
@@ -141,4 +166,21 @@ plim_status plim_lerobot_path(const plim_lerobot *self, const char *root, const 
         return status;
     }
     return PLIM_OK;
+}
+
+plim_status plim_lerobot_path(const plim_lerobot *self, const char *root, const char *video_key,
+                              uint32_t episode, char *out, size_t out_bytes, plim_error *err)
+{
+    path_values values = {.video_key = video_key,
+                          .episode = episode,
+                          .episode_chunk = episode / self->chunk_episodes};
+    return fill_path(self, root, &values, out, out_bytes, err);
+}
+
+plim_status plim_lerobot_shared_path(const plim_lerobot *self, const char *root,
+                                     const char *video_key, uint64_t chunk, uint64_t file,
+                                     char *out, size_t out_bytes, plim_error *err)
+{
+    path_values values = {.video_key = video_key, .is_v3 = true, .chunk = chunk, .file = file};
+    return fill_path(self, root, &values, out, out_bytes, err);
 }

@@ -161,6 +161,47 @@ static plim_status read_edit_list(mp4_walk *w, const mp4_box *box)
     return PLIM_OK;
 }
 
+static uint32_t bits_of(uint32_t chroma, uint32_t depth)
+{
+    static const uint32_t SAMPLES[] = {2, 3, 4, 6}; /* halves of a sample a pixel: grey to 4:4:4 */
+    uint32_t sample_bits = depth > 8 ? 16 : 8;      /* decoders keep 10 and 12 bits in two bytes */
+    return SAMPLES[chroma & 3] * sample_bits / 2;
+}
+
+/* The decoder's configuration inside a sample entry: chroma format and bits of a sample. AVC says
+ * them for the high profiles only; the others are 8-bit 4:2:0 by definition. */
+static plim_status read_configuration(mp4_walk *w, const mp4_box *box)
+{
+    uint8_t head[19] = {0};
+    uint64_t bytes = box->end - box->body;
+    size_t n = bytes < sizeof(head) ? (size_t)bytes : sizeof(head);
+    PLIM_TRY(plim_file_bytes_read(w->file, box->body, head, n, w->err));
+    if (box->type == FOURCC('h', 'v', 'c', 'C') && n == sizeof(head)) {
+        w->track.pixel_bits = bits_of(head[16], 8 + (head[17] & 7u));
+    } else if (box->type == FOURCC('a', 'v', '1', 'C') && n >= 4) {
+        bool is_grey = head[2] & 0x10, is_x = head[2] & 8, is_y = head[2] & 4;
+        w->track.pixel_bits = bits_of(is_grey        ? 0
+                                      : is_x && is_y ? 1
+                                      : is_x         ? 2
+                                                     : 3,
+                                      head[2] & 0x40 ? 10 : 8);
+    } else if (box->type == FOURCC('v', 'p', 'c', 'C') && n >= 7) {
+        uint32_t chroma = (head[6] >> 1) & 7u; /* 0 and 1: 4:2:0; 2: 4:2:2; 3: 4:4:4 */
+        w->track.pixel_bits = bits_of(chroma < 2 ? 1 : chroma, head[6] >> 4);
+    } else if (box->type == FOURCC('a', 'v', 'c', 'C')) {
+        w->track.pixel_bits = 12;
+        uint8_t profile = head[1], tail[4];
+        bool is_high = profile == 100 || profile == 110 || profile == 122 || profile == 244;
+        if (is_high && bytes > 11) { /* the last fields of the box; absent in older files */
+            PLIM_TRY(plim_file_bytes_read(w->file, box->end - 4, tail, 4, w->err));
+            if ((tail[0] & 0xfc) == 0xfc && (tail[1] & 0xf8) == 0xf8 && (tail[2] & 0xf8) == 0xf8) {
+                w->track.pixel_bits = bits_of(tail[0], 8 + (tail[1] & 7u));
+            }
+        }
+    }
+    return PLIM_OK;
+}
+
 static plim_status read_description(mp4_walk *w, const mp4_box *box)
 {
     uint8_t head[8], entry[36];
@@ -175,14 +216,25 @@ static plim_status read_description(mp4_walk *w, const mp4_box *box)
     }
     w->track.width = (uint32_t)entry[32] << 8 | entry[33];
     w->track.height = (uint32_t)entry[34] << 8 | entry[35];
+    if (!w->is_video) {
+        return PLIM_OK; /* sound has another layout */
+    }
+    /* boxes after the fixed part of a video sample entry, 86 bytes with its header */
+    uint64_t size = plim_be32(entry), at = box->body + 8 + 86;
+    uint64_t end = size <= box->end - box->body - 8 ? box->body + 8 + size : box->end;
+    while (at < end && end - at >= 8) {
+        mp4_box child;
+        PLIM_TRY(box_at(w, at, end, &child));
+        PLIM_TRY(read_configuration(w, &child));
+        at = child.end;
+    }
     return PLIM_OK;
 }
 
 static plim_status read_keyframes(mp4_walk *w, const mp4_box *box)
 {
-    plim_mp4_table keys;
-    PLIM_TRY(table_at(w, box, "stss", 4, &keys));
-    w->track.keyframe_count = keys.count;
+    PLIM_TRY(table_at(w, box, "stss", 4, &w->track.keyframes));
+    w->track.keyframe_count = w->track.keyframes.count;
     return PLIM_OK;
 }
 
@@ -314,6 +366,29 @@ static plim_status add_samples(const plim_file_bytes *file, plim_mp4 *mp4, plim_
     return PLIM_OK;
 }
 
+/* A table of keyframes may claim any order; distances are taken only forward. */
+static plim_status measure_keyframes(const plim_file_bytes *file, plim_mp4 *mp4, plim_error *err)
+{
+    if (mp4->keyframe_count > mp4->sample_count) { /* none listed: every sample is one */
+        mp4->keyframe_count = mp4->sample_count;
+        mp4->keyframe_apart = mp4->sample_count ? 1 : 0;
+        return PLIM_OK;
+    }
+    mp4_words s = {.file = file, .err = err, .at = mp4->keyframes.offset};
+    s.left = mp4->keyframe_count;
+    uint32_t before = 1, apart = 0, number;
+    for (uint32_t i = 0; i < mp4->keyframe_count; i++) {
+        PLIM_TRY(word(&s, &number));
+        if (number > before && number <= mp4->sample_count) {
+            apart = number - before > apart ? number - before : apart;
+            before = number;
+        }
+    }
+    uint32_t tail = mp4->sample_count ? mp4->sample_count + 1 - before : 0;
+    mp4->keyframe_apart = tail > apart ? tail : apart;
+    return PLIM_OK;
+}
+
 plim_status plim_mp4_read(const plim_file_bytes *file, plim_mp4 *out, plim_error *err)
 {
     mp4_walk w = {.file = file, .out = out, .err = err};
@@ -325,12 +400,12 @@ plim_status plim_mp4_read(const plim_file_bytes *file, plim_mp4 *out, plim_error
     if (status == PLIM_OK) {
         status = add_samples(file, out, err);
     }
+    if (status == PLIM_OK) {
+        status = measure_keyframes(file, out, err);
+    }
     if (status != PLIM_OK) {
         *out = (plim_mp4){0};
         return status;
-    }
-    if (out->keyframe_count > out->sample_count) {
-        out->keyframe_count = out->sample_count;
     }
     return PLIM_OK;
 }

@@ -12,9 +12,12 @@
 
 #include "plimsoll/tensor.h"
 #include "src/episode/file_bytes.h"
+#include "src/episode/thrift.h"
 
 #define PLIM_PARQUET_LEAVES_MAX 128u
+#define PLIM_PARQUET_SCHEMA_MAX 4096u
 #define PLIM_PARQUET_ROWS_MAX   (1u << 24)
+#define PLIM_PARQUET_NOT_KEPT   255u
 
 typedef enum plim_parquet_type { /* physical types, as numbered by the format */
                                  PLIM_PARQUET_BOOLEAN = 0,
@@ -29,8 +32,9 @@ typedef enum plim_parquet_type { /* physical types, as numbered by the format */
 
 /* A leaf of the schema: one stored column. A list column is one leaf below its root. */
 typedef struct plim_parquet_leaf {
-    char root[96]; /* name of the top-level column; never split at dots or slashes */
-    uint8_t type;  /* plim_parquet_type */
+    char root[96];      /* name of the top-level column; never split at dots or slashes */
+    uint8_t type;       /* plim_parquet_type */
+    uint8_t item_bytes; /* of one value when loaded; 0: it has no width of its own */
     uint8_t max_definition, max_repetition;
     uint64_t value_count; /* over all row groups, nulls and empty lists counted once */
     uint64_t disk_bytes;  /* compressed chunks with their page headers */
@@ -65,6 +69,40 @@ typedef plim_status (*plim_parquet_visit)(void *context, const plim_parquet *par
 PLIM_MUST_USE plim_status plim_parquet_read(const plim_file_bytes *file, plim_parquet *out,
                                             plim_parquet_visit visit, void *context,
                                             plim_error *err);
+
+/* One row group: the chunks of the leaves that are kept, in the schema's order. */
+typedef struct plim_parquet_group {
+    uint64_t row_count;
+    uint32_t chunk_count;
+    plim_parquet_chunk chunks[PLIM_PARQUET_LEAVES_MAX];
+} plim_parquet_group;
+
+/* Is the leaf below the top-level column @root wanted? */
+typedef bool (*plim_parquet_keep)(void *context, const char *root);
+
+/* A footer read one row group at a time; every field is its own. */
+typedef struct plim_parquet_walk {
+    plim_thrift thrift;
+    plim_parquet *out;
+    plim_parquet_keep keep;
+    void *context;
+    plim_error *err;
+    uint64_t footer_at, chunk_bytes, row_sum;
+    uint32_t column_count, groups_left;
+    bool has_schema, is_over;
+    int16_t field;
+    uint8_t kept[PLIM_PARQUET_SCHEMA_MAX]; /* leaf of each stored column, or NOT_KEPT */
+} plim_parquet_walk;
+
+/* plim_parquet_begin, plim_parquet_next - the same footer a row group at a time, for files with
+ * thousands of them, or with more columns than leaves fit: only those that @keep wants (NULL: all)
+ * get a leaf. @out's sums cover the groups read so far; container_bytes is set at the end.
+ * Keeps @file and @out until the end. Errors: as plim_parquet_read; after one, no more calls. */
+PLIM_MUST_USE plim_status plim_parquet_begin(plim_parquet_walk *self, const plim_file_bytes *file,
+                                             plim_parquet *out, plim_parquet_keep keep,
+                                             void *context, plim_error *err);
+PLIM_MUST_USE plim_status plim_parquet_next(plim_parquet_walk *self, plim_parquet_group *group,
+                                            bool *is_end, plim_error *err);
 
 /* plim_parquet_dtype - what a leaf's values become; NONE when they are not numbers. */
 plim_dtype plim_parquet_dtype(const plim_parquet_leaf *leaf);
