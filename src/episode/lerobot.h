@@ -35,6 +35,7 @@ typedef struct plim_lerobot {
     bool is_image[PLIM_DATASET_FEATURES_MAX]; /* pictures inside the table, not in a video */
     bool is_depth[PLIM_DATASET_FEATURES_MAX]; /* one channel of 16 bits */
     bool is_named[PLIM_DATASET_FEATURES_MAX]; /* modality.json takes it */
+    uint32_t slice_values[PLIM_DATASET_FEATURES_MAX]; /* values of its slices together */
     uint64_t chunk_episodes;
     /* what info.json claims; UINT64_MAX when it says nothing */
     uint64_t total_episodes, total_frames, total_tasks, total_videos, total_chunks, split_end;

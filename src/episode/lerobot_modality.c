@@ -39,6 +39,8 @@ static void check_slice(plim_lerobot *self, const char *kind, const char *key, c
                end > (uint64_t)feature->shape[0]) {
         plim_warnings_add(self->warnings, "modality.json %s.%s: the slice is outside %s", kind, key,
                           name);
+    } else {
+        self->slice_values[feature - self->info->features] += (uint32_t)(end - start);
     }
 }
 

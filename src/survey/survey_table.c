@@ -2,10 +2,12 @@
 /* survey_table.c - the readers of this build, in the order in which they are asked. */
 #include "src/survey/survey_reader.h"
 
+extern const plim_survey_reader plim_survey_lerobot;
 extern const plim_survey_reader plim_survey_mcap;
 extern const plim_survey_reader plim_survey_hdf5;
 
 const plim_survey_reader *const plim_survey_readers[] = {
+    &plim_survey_lerobot,
     &plim_survey_mcap,
     &plim_survey_hdf5,
     NULL,
