@@ -168,6 +168,7 @@ static plim_status size_episodes(plim_survey *self, uint64_t *rows_most, plim_er
     }
     plim_file_bytes_close(&s->file);
     s->chunk_index = s->file_index = 0;
+    s->group.row_count = 0; /* of the last group looked at: not the first one to give */
     self->info.episode_count = rows;
     return status == PLIM_E_NOT_FOUND ? PLIM_OK : status;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/tools/memreport/memreport.h"
+#include "src/tools/memreport/recorded.h"
 #include "src/tools/run_table.h"
 
 static const char HELP[] =
@@ -235,7 +236,11 @@ int main(int argc, char **argv)
         printf("memreport %s\n", plim_version());
         return REPORT_OK;
     }
-    int code = parse(argc, argv, &r);
+    int code = recorded_main(argc, argv);
+    if (code >= 0) {
+        return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
+    }
+    code = parse(argc, argv, &r);
     if (code == REPORT_OK && strcmp(argv[1], "show") == 0) {
         code = r.file && !r.pid && !r.account ? show(&r) : usage("%s wants one report", "show");
     } else if (code == REPORT_OK && strcmp(argv[1], "live") == 0) {
