@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "arena/bytes.h"
-#include "arena/recording.h"
+#include "arena/recording_track.h"
 
 typedef struct key_slot {
     uint64_t key;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "arena/bytes.h"
-#include "arena/recording.h"
+#include "arena/recording_track.h"
 
 size_t plim_record_loop_scratch_bytes(uint32_t count)
 {

@@ -5,7 +5,7 @@
  * iteration of a loop. In a loop, time is a circle cut at the first step; a life that crosses
  * the cut is the whole circle with a gap.
  */
-#include "arena/recording.h"
+#include "arena/recording_track.h"
 
 void plim_record_buffer(const plim_record_step *steps, uint32_t count, uint32_t k, bool is_loop,
                         plim_plan_buffer *out, size_t *out_count)

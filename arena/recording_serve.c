@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "arena/bytes.h"
-#include "arena/recording.h"
+#include "arena/recording_track.h"
 
 #define ZONES      64u
 #define MISSES_MAX 16u

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "arena/recording.h"
+#include "arena/recording_track.h"
 
 bool plim_track_is_like(const plim_record_step *step, uint64_t size_bytes)
 {

@@ -14,6 +14,8 @@ static const struct {
     {"verify", cmd_verify, "read an artifact and hold every chunk against its digest"},
     {"check", cmd_check, "run an artifact on a known input and compare its outputs"},
     {"plan", cmd_plan, "predict the peak of a manifest before anything is loaded"},
+    {"pack-plan", cmd_pack_plan, "give buffers with known lifetimes fixed offsets"},
+    {"replay", cmd_replay, "what each way to allocate would have made of a recorded run"},
     {"run", cmd_run, "load a manifest's engines and stream episodes through them"},
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
@@ -23,7 +25,7 @@ static void print_help(FILE *to)
     fprintf(to, "usage: plimsoll COMMAND [options]\n\n"
                 "Inference under one hard memory cap.\n\ncommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(to, "  %-8s %s\n", COMMANDS[i].name, COMMANDS[i].text);
+        fprintf(to, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].text);
     }
     fprintf(to, "\n'plimsoll COMMAND --help' lists the options of one. --version: the version.\n"
                 "exit: 0 fine, 1 over the cap or verification failed, 2 wrong command line or\n"

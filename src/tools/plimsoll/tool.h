@@ -94,6 +94,8 @@ tool_exit cmd_pack(int argc, char **argv);
 tool_exit cmd_verify(int argc, char **argv);
 tool_exit cmd_check(int argc, char **argv);
 tool_exit cmd_plan(int argc, char **argv);
+tool_exit cmd_pack_plan(int argc, char **argv);
+tool_exit cmd_replay(int argc, char **argv);
 tool_exit cmd_run(int argc, char **argv);
 
 #endif

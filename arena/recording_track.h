@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recording.h - what the files of a recording share: a step's checks, and where a run stands.
+/* recording_track.h - what the files of a recording share: a step's checks, and where a run stands.
  *
  * The track follows a run through a recording. It never goes back: a run that strays is matched
  * with what lies ahead, at most TRACK_WINDOW steps, or with the recording's start. One match is
@@ -7,8 +7,8 @@
  * have replaced); elsewhere two in a row are wanted, and the first three for the start, because
  * small sizes are alike everywhere.
  */
-#ifndef ARENA_RECORDING_H
-#define ARENA_RECORDING_H
+#ifndef ARENA_RECORDING_TRACK_H
+#define ARENA_RECORDING_TRACK_H
 
 #include "plimsoll/recording.h"
 
