@@ -165,8 +165,8 @@ static plim_status check_gaps(checker *self)
             return refuse_gap(self, i, "buffer", "a buffer with steps of its own");
         }
         if (g->lower >= g->upper || g->lower <= b->lower || g->upper >= b->upper) {
-            return refuse_gap(self, i, g->lower >= g->upper || g->upper >= b->upper ? "upper"
-                                                                                    : "lower",
+            return refuse_gap(self, i,
+                              g->lower >= g->upper || g->upper >= b->upper ? "upper" : "lower",
                               "strictly inside the lifetime");
         }
         self->keys[i] = (uint64_t)g->buffer << 32 | g->lower;
@@ -194,8 +194,10 @@ static plim_status refuse_pair(const checker *self, size_t index, const char *fi
         return s;
     }
     const plim_plan_buffer *in = &p->buffers[pair->input], *out = &p->buffers[pair->output];
-    plim_error_detail(self->err, "pair %llu: buffer %llu, steps [%lu, %lu), into buffer %llu, "
-                      "steps [%lu, %lu)", (unsigned long long)index, (unsigned long long)in->id,
+    plim_error_detail(self->err,
+                      "pair %llu: buffer %llu, steps [%lu, %lu), into buffer %llu, "
+                      "steps [%lu, %lu)",
+                      (unsigned long long)index, (unsigned long long)in->id,
                       (unsigned long)in->lower, (unsigned long)in->upper,
                       (unsigned long long)out->id, (unsigned long)out->lower,
                       (unsigned long)out->upper);
@@ -237,7 +239,7 @@ static plim_status check_pair(const checker *self, size_t index)
 
 static plim_status check_shape(const plim_plan_problem *p, plim_error *err)
 {
-    const char *missing = p->buffer_count && !p->buffers  ? "buffers"
+    const char *missing = p->buffer_count && !p->buffers   ? "buffers"
                           : p->gap_count && !p->gaps       ? "gaps"
                           : p->pair_count && !p->pairs     ? "pairs"
                           : p->region_count && !p->regions ? "regions"

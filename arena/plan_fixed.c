@@ -91,8 +91,7 @@ static void trim_pairs(const plim_plan_problem *problem, const plan_model *model
         uint32_t from = model->piece_from[region];
         const plan_piece *in = &line->pieces[model->piece_of[pair->input] - from];
         plan_span *last = &ranks[in->first_span + in->span_count - 1];
-        plan_span *first =
-            &ranks[line->pieces[model->piece_of[pair->output] - from].first_span];
+        plan_span *first = &ranks[line->pieces[model->piece_of[pair->output] - from].first_span];
         if (b->size_bytes >= a->size_bytes) {
             last->upper = first->lower;
         } else {
@@ -128,9 +127,8 @@ bool plan_fixed_collide(const plim_plan_problem *problem, const plan_model *mode
         const plan_piece *p = &line->pieces[list[i]];
         for (uint32_t s = p->first_span; s < p->first_span + p->span_count; s++) {
             uint32_t other = ranks[s].lower < ranks[s].upper ? highest_in(&self, ranks[s]) : NONE;
-            if (other != NONE &&
-                line->pieces[other].offset_bytes + line->pieces[other].size_bytes >
-                    p->offset_bytes) {
+            if (other != NONE && line->pieces[other].offset_bytes + line->pieces[other].size_bytes >
+                                     p->offset_bytes) {
                 *a = other;
                 *b = list[i];
                 return true;

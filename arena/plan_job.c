@@ -23,7 +23,7 @@
 #define MODELS_MAX  2u
 #define WORKERS_MAX 64u
 
-typedef struct outcome { /* of a region */
+typedef struct outcome {              /* of a region */
     uint64_t bound, capacity, height; /* height UINT64_MAX: none yet */
     uint32_t model, strategy;
 } outcome;
@@ -142,8 +142,8 @@ static plim_status check_fixed(const plim_plan_job *self, plim_error *err)
     for (uint32_t r = 0; r < self->region_count; r++) {
         uint32_t a, b;
         const plan_line *line = &self->lines[0][r];
-        if (line->has_fixed && plan_fixed_collide(&self->problem, &self->models[0], r, line,
-                                                  self->memory, &a, &b)) {
+        if (line->has_fixed &&
+            plan_fixed_collide(&self->problem, &self->models[0], r, line, self->memory, &a, &b)) {
             uint64_t x = id_of_piece(self, r, a), y = id_of_piece(self, r, b);
             plim_error_set(err, PLIM_E_FORMAT, "fixed plan buffers collide", "offset_bytes", NULL,
                            NULL);
@@ -164,9 +164,9 @@ static void bound_regions(plim_plan_job *self)
         o->capacity = own ? own : self->opts.capacity_bytes;
         o->height = line->piece_count ? UINT64_MAX : 0;
         o->model = o->strategy = 0;
-        o->bound = self->problem.pair_count
-                       ? plan_bound_of_pairs(&self->problem, &self->models[0], r, line, self->memory)
-                       : plan_bound(line, self->memory);
+        o->bound = self->problem.pair_count ? plan_bound_of_pairs(&self->problem, &self->models[0],
+                                                                  r, line, self->memory)
+                                            : plan_bound(line, self->memory);
     }
 }
 
@@ -198,10 +198,8 @@ plim_status plim_plan_job_init(const plim_plan_problem *problem, const plim_plan
     unsigned char *at = memory;
     plim_plan_job *self = plan_cut(&at, 1, sizeof(*self));
     PLIM_TRY(plan_check(&p, at, err));
-    *self = (plim_plan_job){.problem = p,
-                            .opts = o,
-                            .model_count = models_of(&p),
-                            .region_count = plan_regions_of(&p)};
+    *self = (plim_plan_job){
+        .problem = p, .opts = o, .model_count = models_of(&p), .region_count = plan_regions_of(&p)};
     lay_out(self, at);
     PLIM_TRY(check_fixed(self, err));
     bound_regions(self);
@@ -247,7 +245,8 @@ void plim_plan_job_work(plim_plan_job *self, uint32_t worker)
         outcome *o = &self->outcomes[r];
         for (uint32_t s = 0; s < PLAN_GREEDY_STRATEGIES; s++) {
             for (uint32_t m = self->model_count; m-- > 0;) {
-                if (o->height <= enough_of(self, o) || (o->height != UINT64_MAX && should_stop(self))) {
+                if (o->height <= enough_of(self, o) ||
+                    (o->height != UINT64_MAX && should_stop(self))) {
                     break;
                 }
                 try_strategy(self, r, m, s);

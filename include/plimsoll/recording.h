@@ -63,8 +63,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_recorder_init(void *memory, size_t memor
  * Errors:  E_RANGE  step_limit steps are there, or the alignment is above PLIM_STEP_ALIGN_MAX.
  *          E_STATE  a block of this key is alive.  E_ARG  alignment not a power of two. */
 PLIM_API PLIM_MUST_USE plim_status plim_recorder_alloc(plim_recorder *self, uint64_t key,
-                                                       uint64_t size_bytes,
-                                                       uint64_t align_bytes, plim_error *err);
+                                                       uint64_t size_bytes, uint64_t align_bytes,
+                                                       plim_error *err);
 
 /* plim_recorder_free - false: no block of this key is alive in the recording. */
 PLIM_API bool plim_recorder_free(plim_recorder *self, uint64_t key);
@@ -101,8 +101,7 @@ PLIM_API size_t plim_record_loop_scratch_bytes(uint32_t count);
 PLIM_API PLIM_MUST_USE plim_status plim_record_loop_find(const plim_record_step *steps,
                                                          uint32_t count, void *scratch,
                                                          size_t scratch_bytes,
-                                                         plim_record_loop *out,
-                                                         plim_error *err);
+                                                         plim_record_loop *out, plim_error *err);
 
 /* plim_record_loop_fold - all iterations of @loop as one, in @out (@loop->period steps): the
  * most and least of each size, the longest life. What the recording's end cut off lives as
@@ -113,8 +112,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_record_loop_find(const plim_record_step 
 PLIM_API PLIM_MUST_USE plim_status plim_record_loop_fold(const plim_record_step *steps,
                                                          uint32_t count,
                                                          const plim_record_loop *loop,
-                                                         plim_record_step *out,
-                                                         plim_error *err);
+                                                         plim_record_step *out, plim_error *err);
 
 /* plim_record_merge - widen @into by another recording of the same run: steps are matched as
  * a replay would match them, so a run with other branches or another length may be merged.
@@ -124,8 +122,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_record_loop_fold(const plim_record_step 
  * Errors:  E_ARG  a step is malformed; detail names it. */
 PLIM_API PLIM_MUST_USE plim_status plim_record_merge(plim_record_step *into, uint32_t into_count,
                                                      const plim_record_step *from,
-                                                     uint32_t from_count,
-                                                     uint32_t *out_left_out, plim_error *err);
+                                                     uint32_t from_count, uint32_t *out_left_out,
+                                                     plim_error *err);
 
 /* ---- plan ---- */
 
@@ -142,18 +140,18 @@ PLIM_API PLIM_MUST_USE plim_status plim_record_merge(plim_record_step *into, uin
 PLIM_API PLIM_MUST_USE plim_status plim_record_buffers(const plim_record_step *steps,
                                                        uint32_t count, bool is_loop,
                                                        plim_plan_buffer *out, size_t *out_count,
-                                                       plim_plan_gap *gaps,
-                                                       size_t *out_gap_count, plim_error *err);
+                                                       plim_plan_gap *gaps, size_t *out_gap_count,
+                                                       plim_error *err);
 
 /* ---- serve ---- */
 
 /* Why a call got no planned place. */
-#define PLIM_REPLAY_REASON_LIST(X)                                                           \
-    X(OFF, 0, "the run does not use the plan")                                               \
-    X(LARGER, 1, "larger than recorded")                                                     \
-    X(STRICTER, 2, "stricter aligned than recorded")                                         \
-    X(OCCUPIED, 3, "a block that should be free by now lies there")                          \
-    X(UNEXPECTED, 4, "not what the recording has here")                                      \
+#define PLIM_REPLAY_REASON_LIST(X)                                                                 \
+    X(OFF, 0, "the run does not use the plan")                                                     \
+    X(LARGER, 1, "larger than recorded")                                                           \
+    X(STRICTER, 2, "stricter aligned than recorded")                                               \
+    X(OCCUPIED, 3, "a block that should be free by now lies there")                                \
+    X(UNEXPECTED, 4, "not what the recording has here")                                            \
     X(PAST_END, 5, "the recorded run is over")
 
 typedef enum plim_replay_reason {
@@ -167,9 +165,9 @@ typedef enum plim_replay_reason {
 PLIM_API const char *plim_replay_reason_text(plim_replay_reason reason);
 
 typedef struct plim_replay_miss {
-    uint64_t call;           /* number of the call since init, from 0 */
-    uint64_t turn;           /* number of the run or iteration, from 0 */
-    uint32_t step;           /* where the recording stood; its step count: past the end */
+    uint64_t call; /* number of the call since init, from 0 */
+    uint64_t turn; /* number of the run or iteration, from 0 */
+    uint32_t step; /* where the recording stood; its step count: past the end */
     plim_replay_reason reason;
     uint64_t recorded_bytes; /* size at that step; 0: none */
     uint64_t asked_bytes;
@@ -180,9 +178,9 @@ typedef struct plim_replay_stats {
     uint64_t elsewhere_count; /* calls that the plan leaves to others: their blocks outlive it */
     uint64_t miss_count;      /* calls that the plan should have served and did not */
     uint64_t miss_by_reason[PLIM_REPLAY_REASON_COUNT];
-    uint64_t skipped_count;   /* recorded steps that no call came for */
-    uint64_t resync_count;    /* times that a run came back to the recording */
-    uint64_t turn_count;      /* runs or iterations begun */
+    uint64_t skipped_count;               /* recorded steps that no call came for */
+    uint64_t resync_count;                /* times that a run came back to the recording */
+    uint64_t turn_count;                  /* runs or iterations begun */
     uint64_t live_bytes, live_peak_bytes; /* asked for, of blocks in planned places */
     uint32_t live_count, step_count, cursor;
     bool is_on;
@@ -207,13 +205,10 @@ PLIM_API size_t plim_replay_bytes(uint32_t step_count);
  * Errors:  E_ARG       memory too small or not aligned, no steps.
  *          E_MISMATCH  a buffer is not that of its step (detail names it).
  *          E_RANGE     a place ends above @height_bytes. */
-PLIM_API PLIM_MUST_USE plim_status plim_replay_init(void *memory, size_t memory_bytes,
-                                                    const plim_record_step *steps,
-                                                    uint32_t step_count,
-                                                    const plim_plan_buffer *buffers,
-                                                    size_t buffer_count, uint64_t height_bytes,
-                                                    bool is_loop, plim_replay **out,
-                                                    plim_error *err);
+PLIM_API PLIM_MUST_USE plim_status
+plim_replay_init(void *memory, size_t memory_bytes, const plim_record_step *steps,
+                 uint32_t step_count, const plim_plan_buffer *buffers, size_t buffer_count,
+                 uint64_t height_bytes, bool is_loop, plim_replay **out, plim_error *err);
 
 /* plim_replay_begin - a run or an iteration begins. Where nobody knows that, one call at the
  * start is enough: the start is recognised by its first steps. @on false: this run is not to
@@ -236,8 +231,7 @@ PLIM_API bool plim_replay_free(plim_replay *self, uint64_t offset_bytes, uint64_
 PLIM_API void plim_replay_read(const plim_replay *self, plim_replay_stats *out);
 
 /* plim_replay_misses - the latest misses, newest first; returns how many (at most 16). */
-PLIM_API size_t plim_replay_misses(const plim_replay *self, plim_replay_miss *out,
-                                   size_t limit);
+PLIM_API size_t plim_replay_misses(const plim_replay *self, plim_replay_miss *out, size_t limit);
 
 #ifdef __cplusplus
 }

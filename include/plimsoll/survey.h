@@ -50,45 +50,45 @@ typedef struct plim_survey_container {
 } plim_survey_container;
 
 typedef struct plim_survey_feature {
-    char name[128];           /* cut when longer */
+    char name[128]; /* cut when longer */
     plim_feature_group group;
-    plim_fact known;          /* the weakest of its figures */
-    bool has_data;            /* false: declared, nothing there; its bytes are 0 */
-    bool is_picture;          /* frames: width, height, channels, pixel_bits, pixels count */
-    bool is_loaded;           /* false: GR00T's modality.json does not name it */
-    char dtype[16];           /* of one value, as numpy spells it; "string"; "" not known */
-    char codec[16];           /* pictures: "h264", "av1", "jpeg", "raw"; messages: encoding */
+    plim_fact known; /* the weakest of its figures */
+    bool has_data;   /* false: declared, nothing there; its bytes are 0 */
+    bool is_picture; /* frames: width, height, channels, pixel_bits, pixels count */
+    bool is_loaded;  /* false: GR00T's modality.json does not name it */
+    char dtype[16];  /* of one value, as numpy spells it; "string"; "" not known */
+    char codec[16];  /* pictures: "h264", "av1", "jpeg", "raw"; messages: encoding */
     uint32_t rank;
     int64_t shape[PLIM_TENSOR_RANK_MAX]; /* of one step; -1: differs between steps */
     uint32_t width, height, channels;    /* of the largest picture */
-    uint32_t pixel_bits;      /* native: 12 for 8-bit 4:2:0, 24 for RGB, 16 for depth */
-    uint64_t frames;          /* steps, rows or messages that loading gives */
-    uint64_t frames_in_file;  /* the file's share of this episode, may differ from frames */
-    uint64_t keyframe_apart;  /* video: most frames from one keyframe to the next; 0: not known */
-    uint64_t pixels;          /* of all frames; width x height x frames unless sizes differ */
-    uint64_t disk_bytes;      /* its part of the files, still encoded */
-    uint64_t memory_bytes;    /* decoded; pictures: as rgb24 */
-    uint64_t worklog_bytes;   /* by the worklog's own arithmetic; see docs/episodes.md */
-    uint64_t declared_bytes;  /* has_data false: memory_bytes if the metadata were true */
-    char file[192];           /* first file, relative to the data set; "" when it is the root */
+    uint32_t pixel_bits;                 /* native: 12 for 8-bit 4:2:0, 24 for RGB, 16 for depth */
+    uint64_t frames;                     /* steps, rows or messages that loading gives */
+    uint64_t frames_in_file; /* the file's share of this episode, may differ from frames */
+    uint64_t keyframe_apart; /* video: most frames from one keyframe to the next; 0: not known */
+    uint64_t pixels;         /* of all frames; width x height x frames unless sizes differ */
+    uint64_t disk_bytes;     /* its part of the files, still encoded */
+    uint64_t memory_bytes;   /* decoded; pictures: as rgb24 */
+    uint64_t worklog_bytes;  /* by the worklog's own arithmetic; see docs/episodes.md */
+    uint64_t declared_bytes; /* has_data false: memory_bytes if the metadata were true */
+    char file[192];          /* first file, relative to the data set; "" when it is the root */
 } plim_survey_feature;
 
 typedef struct plim_survey_episode {
-    uint64_t index;           /* the number that the data set gives it */
-    char name[64];            /* "demo_12", "wbag_0.mcap"; "" when the number says it all */
-    uint64_t frames;          /* steps; 0 where the recording has no common clock */
-    double seconds;           /* 0: not known */
-    bool is_complete;         /* false: a file is missing, damaged or not downloaded */
-    uint64_t disk_bytes;      /* features and containers */
+    uint64_t index;      /* the number that the data set gives it */
+    char name[64];       /* "demo_12", "wbag_0.mcap"; "" when the number says it all */
+    uint64_t frames;     /* steps; 0 where the recording has no common clock */
+    double seconds;      /* 0: not known */
+    bool is_complete;    /* false: a file is missing, damaged or not downloaded */
+    uint64_t disk_bytes; /* features and containers */
     uint32_t feature_count, container_count;
     const plim_survey_feature *features; /* lent until the next call */
     plim_survey_container containers[PLIM_SURVEY_CONTAINERS_MAX];
 } plim_survey_episode;
 
 typedef struct plim_survey_info {
-    char format[24];          /* "lerobot", "mcap", "rosbag2", "hdf5", "rlds", "zarr" */
-    char version[24];         /* "v2.0"; "" when the format has none */
-    char robot[64];           /* or scene or profile; "" when not said */
+    char format[24];  /* "lerobot", "mcap", "rosbag2", "hdf5", "rlds", "zarr" */
+    char version[24]; /* "v2.0"; "" when the format has none */
+    char robot[64];   /* or scene or profile; "" when not said */
     bool has_modality;
     double frames_per_second; /* 0: not known */
     uint64_t episode_count;   /* UINT64_MAX: not known before the end */
@@ -109,7 +109,7 @@ typedef struct plim_survey_warning {
 
 typedef struct plim_survey_opts {
     size_t struct_size;
-    bool is_range;                    /* only episodes first_index to last_index, both in */
+    bool is_range; /* only episodes first_index to last_index, both in */
     uint64_t first_index, last_index;
     bool is_exact;    /* read the data where an index would do */
     bool is_fast;     /* metadata and indexes only; figures may be declared or sampled */
@@ -137,8 +137,7 @@ static inline plim_survey_opts plim_survey_opts_default(void)
  *          E_FORMAT        the metadata is damaged, or an LFS pointer stands in its place.
  *          E_IO            unreadable.  E_RANGE  @home is too small (want, have).
  */
-PLIM_API PLIM_MUST_USE plim_status plim_survey_open(const char *path,
-                                                    const plim_survey_opts *opts,
+PLIM_API PLIM_MUST_USE plim_status plim_survey_open(const char *path, const plim_survey_opts *opts,
                                                     plim_region *home, plim_survey **out,
                                                     plim_error *err);
 PLIM_API void plim_survey_close(plim_survey *self);
