@@ -38,6 +38,8 @@ typedef struct region_table {
     const char *(*check)(const plim_region *self);    /* NULL: every invariant holds */
 } region_table;
 
+typedef struct region_guard region_guard; /* region_guard.h */
+
 extern const region_table plim_region_static, plim_region_bump, plim_region_dynamic,
     plim_region_pool;
 
@@ -57,13 +59,16 @@ struct plim_region {
     _Atomic uint32_t lock; /* shared: 1 while a call is inside */
     void *tables;          /* bookkeeping; NULL: none */
     uint64_t tables_bytes;
-    uint32_t block_limit;                         /* dynamic */
+    uint32_t block_limit; /* dynamic */
+    region_guard *guard;  /* dynamic, hardened; NULL: not */
+    uint32_t quarantine_blocks;
+    uint64_t quarantine_bytes, guard_at; /* guard_at: where its table begins behind the other */
     uint32_t pool_total, pool_touched, pool_head; /* pool: blocks, ever handed out, free list */
     uint64_t pool_block_bytes, pool_stride;
     plim_region_kind kind;
     plim_owner owner;
     plim_tag tag;
-    bool huge, evicted, is_shared;
+    bool huge, evicted, is_shared, is_hardened;
     uint32_t next; /* slot of the next live region by address */
     char name[PLIM_NAME_BYTES];
 };

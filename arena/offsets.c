@@ -444,6 +444,23 @@ uint64_t plim_offsets_block_bytes(const plim_offsets *self, uint64_t offset)
     return index == NONE ? 0 : (uint64_t)at(self, index)->size * OFFSETS_UNIT;
 }
 
+uint32_t plim_offsets_slot(const plim_offsets *self, uint64_t offset)
+{
+    return blocks_find(self, offset);
+}
+
+uint32_t plim_offsets_slot_limit(const plim_offsets *self)
+{
+    return self->node_count;
+}
+
+bool plim_offsets_ends_free(const plim_offsets *self, uint64_t offset)
+{
+    uint32_t index = blocks_find(self, offset);
+    uint32_t before = index == NONE ? NONE : at(self, index)->before;
+    return before != NONE && !is_live(at(self, before));
+}
+
 uint64_t plim_offsets_used_bytes(const plim_offsets *self)
 {
     return (uint64_t)self->used_units * OFFSETS_UNIT;

@@ -71,6 +71,14 @@ uint64_t plim_offsets_free(plim_offsets *self, uint64_t offset);
 /* Size of the live block that begins at @offset; 0: none does. */
 uint64_t plim_offsets_block_bytes(const plim_offsets *self, uint64_t offset);
 
+/* A number below slot_limit that is this live block's alone for as long as it lives, to keep
+ * something of the caller's beside it; UINT32_MAX: no live block begins there. */
+uint32_t plim_offsets_slot(const plim_offsets *self, uint64_t offset);
+uint32_t plim_offsets_slot_limit(const plim_offsets *self);
+
+/* True when what ends where the live block at @offset begins is free. */
+bool plim_offsets_ends_free(const plim_offsets *self, uint64_t offset);
+
 /* Facts at any moment: none looks at more than one path of a trie. */
 uint64_t plim_offsets_used_bytes(const plim_offsets *self);
 uint64_t plim_offsets_largest_free_bytes(const plim_offsets *self);

@@ -13,6 +13,7 @@
 #include "arena/bytes.h"
 #include "arena/carve.h"
 #include "arena/checks.h"
+#include "arena/region_guard.h"
 #include "arena/spin.h"
 
 #if PLIM_CHECKS >= 2
@@ -102,14 +103,39 @@ static void shrink(plim_region *self)
     }
 }
 
-static plim_status take_back(plim_region *self, const void *block, plim_error *err)
+/* Is it the block that the caller means? */
+static plim_status admit(plim_region *self, uint64_t offset, size_t size_bytes, uint32_t stamp,
+                         plim_error *err)
+{
+    if (self->guard) {
+        return plim_guard_admit(self, offset, size_bytes, stamp, err);
+    }
+    uint64_t size = 0, have = size_bytes ? self->table->block_bytes(self, offset) : 0;
+    if (size_bytes && have &&
+        (size_bytes > have || !bytes_align_up(size_bytes, REGION_BLOCK_ALIGN, &size) ||
+         size < have)) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: the block has another size",
+                         .want = size_bytes, .have = have);
+    }
+    return stamp == 0 ? PLIM_OK : PLIM_FAIL(err, PLIM_E_ARG, .what = "free: no stamps are kept");
+}
+
+static plim_status take_back(plim_region *self, const void *block, size_t size_bytes,
+                             uint32_t stamp, plim_error *err)
 {
     uint64_t offset = 0;
     if (!self->table->free) {
         return PLIM_FAIL(err, PLIM_E_STATE, .what = "free: not this kind of region");
     }
-    uint64_t size = offset_of(self, block, &offset) ? self->table->free(self, offset) : 0;
+    bool is_ours = offset_of(self, block, &offset);
+    if (is_ours && (self->guard || size_bytes || stamp)) {
+        PLIM_TRY(admit(self, offset, size_bytes, stamp, err));
+    }
+    uint64_t size = is_ours ? self->table->free(self, offset) : 0;
     if (size == 0) {
+        if (self->guard) {
+            plim_guard_count_misuse(self);
+        }
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: no live block of this region");
     }
     plim_region_poison(self, offset, size);
@@ -121,15 +147,45 @@ static plim_status take_back(plim_region *self, const void *block, plim_error *e
     return PLIM_OK;
 }
 
-plim_status plim_region_free(plim_region *self, void *block, plim_error *err)
+plim_status plim_region_free_exact(plim_region *self, void *block, size_t size_bytes,
+                                   uint32_t stamp, plim_error *err)
 {
     if (!self) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: region");
     }
     enter(self);
-    plim_status status = take_back(self, block, err);
+    plim_status status = take_back(self, block, size_bytes, stamp, err);
     leave(self);
     return status;
+}
+
+plim_status plim_region_free(plim_region *self, void *block, plim_error *err)
+{
+    return plim_region_free_exact(self, block, 0, 0, err);
+}
+
+uint32_t plim_region_stamp(const plim_region *self, const void *block)
+{
+    uint64_t offset = 0;
+    uint32_t stamp = 0;
+    if (self && self->guard && offset_of(self, block, &offset)) {
+        enter(self);
+        stamp = plim_guard_stamp(self, offset);
+        leave(self);
+    }
+    return stamp;
+}
+
+plim_status plim_region_inspect(plim_region *self, plim_error *err)
+{
+    uint64_t offset = 0;
+    const char *damage = NULL;
+    if (self && self->guard) {
+        enter(self);
+        damage = plim_guard_inspect(self, &offset);
+        leave(self);
+    }
+    return damage ? PLIM_FAIL(err, PLIM_E_STATE, .what = damage, .want = offset) : PLIM_OK;
 }
 
 size_t plim_region_block_bytes(const plim_region *self, const void *block)
@@ -232,6 +288,8 @@ void plim_region_read(const plim_region *self, plim_region_stats *out)
         .trim_count = self->trim_count,
         .free_range_count = self->table->free_ranges ? self->table->free_ranges(self) : 0,
         .fragmentation = free_bytes ? 1.0 - (double)largest / (double)free_bytes : 0.0,
+        .held_bytes = self->guard ? plim_guard_held_bytes(self) : 0,
+        .misuse_count = self->guard ? plim_guard_misuse_count(self) : 0,
     };
     leave(self);
 }

@@ -10,38 +10,63 @@
 #include "arena/bytes.h"
 #include "arena/carve.h"
 #include "arena/offsets.h"
+#include "arena/region_guard.h"
 
-#define BLOCK_LIMIT_DEFAULT 4096u
+#define BLOCK_LIMIT_DEFAULT      4096u
+#define QUARANTINE_LIMIT_DEFAULT 256u
 
 static plim_offsets *offsets_of(const plim_region *self)
 {
     return self->tables;
 }
 
+/* Blocks that the bookkeeping must have room for; 0: too many. */
+static uint32_t live_limit(const plim_region *self)
+{
+    uint64_t extra = self->is_hardened ? plim_guard_extra_blocks(self->quarantine_blocks) : 0;
+    uint64_t sum = self->block_limit + extra;
+    return sum <= OFFSETS_BLOCK_MAX ? (uint32_t)sum : 0;
+}
+
 static plim_status shape(plim_region *self, const plim_region_opts *opts, uint64_t *out_bytes,
                          plim_error *err)
 {
+    uint64_t guard_bytes = 0;
     self->block_limit = opts->block_limit ? opts->block_limit : BLOCK_LIMIT_DEFAULT;
-    if (!plim_offsets_footprint(self->size_bytes, self->block_limit, out_bytes)) {
+    self->is_hardened = opts->is_hardened;
+    self->quarantine_blocks =
+        opts->quarantine_blocks ? opts->quarantine_blocks : QUARANTINE_LIMIT_DEFAULT;
+    self->quarantine_bytes =
+        opts->quarantine_bytes ? opts->quarantine_bytes : self->size_bytes / 16;
+    if (self->quarantine_blocks > OFFSETS_BLOCK_MAX || live_limit(self) == 0 ||
+        !plim_offsets_footprint(self->size_bytes, live_limit(self), out_bytes)) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "dynamic region: size or block_limit",
                          .want = self->size_bytes, .limit = OFFSETS_SIZE_MAX);
     }
+    if (self->is_hardened) {
+        guard_bytes = plim_guard_footprint(2 * live_limit(self) + 2, self->quarantine_blocks);
+    }
+    self->guard_at = *out_bytes;
+    *out_bytes += guard_bytes;
     return PLIM_OK;
 }
 
 static void clear(plim_region *self)
 {
-    (void)plim_offsets_init(self->tables, self->size_bytes, self->block_limit);
+    plim_offsets *offsets = plim_offsets_init(self->tables, self->size_bytes, live_limit(self));
+    if (self->is_hardened) {
+        self->guard = (region_guard *)((uintptr_t)self->tables + self->guard_at);
+        plim_guard_init(self, plim_offsets_slot_limit(offsets));
+    }
 }
 
 static plim_status refuse(const plim_region *self, uint64_t size_bytes, plim_error *err)
 {
     const plim_offsets *offsets = offsets_of(self);
     uint64_t size = 0, free_bytes = self->size_bytes - self->used_bytes;
-    uint32_t live = plim_offsets_live_count(offsets), limit = plim_offsets_live_limit(offsets);
-    if (live == limit) {
+    if (self->block_count == self->block_limit) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "block_limit blocks are alive",
-                         .want = (uint64_t)live + 1, .limit = limit);
+                         .want = self->block_count + 1, .limit = self->block_limit);
     }
     if (bytes_align_up(size_bytes, OFFSETS_UNIT, &size) && size <= free_bytes) {
         return PLIM_FAIL(err, PLIM_E_FRAG, .what = "dynamic region", .want = size,
@@ -66,36 +91,91 @@ static plim_status grow(plim_region *self, uint64_t size_bytes, uint64_t align_b
     return status;
 }
 
-static plim_status alloc(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
+/* A place of @room_bytes, whole units, below what is committed or beyond. */
+static plim_status place(plim_region *self, uint64_t room_bytes, uint64_t align_bytes,
                          uint64_t *out_offset, plim_error *err)
 {
     plim_offsets *offsets = offsets_of(self);
-    uint64_t limit = self->committed_bytes, size = 0;
-    if (!bytes_align_up(size_bytes, OFFSETS_UNIT, &size)) {
+    uint64_t limit = self->committed_bytes;
+    if (plim_offsets_alloc(offsets, room_bytes, align_bytes, limit, out_offset)) {
+        return PLIM_OK;
+    }
+    plim_status status = grow(self, room_bytes, align_bytes, out_offset, err);
+    if (status != PLIM_OK && align_bytes > OFFSETS_UNIT &&
+        plim_offsets_alloc_scan(offsets, room_bytes, align_bytes, limit, out_offset)) {
+        return PLIM_OK;
+    }
+    return status;
+}
+
+static plim_status place_or_release(plim_region *self, uint64_t room_bytes, uint64_t align_bytes,
+                                    uint64_t *out_offset, plim_error *err)
+{
+    plim_status status = place(self, room_bytes, align_bytes, out_offset, err);
+    while (status != PLIM_OK && plim_guard_release(self)) {
+        status = place(self, room_bytes, align_bytes, out_offset, err);
+    }
+    return status;
+}
+
+/* Hardened: with the first block comes the sentinel, the guard in front of it. */
+static plim_status place_guarded(plim_region *self, uint64_t size_bytes, uint64_t room_bytes,
+                                 uint64_t align_bytes, uint64_t *out_offset, plim_error *err)
+{
+    uint64_t sentinel = 0, committed = self->committed_bytes;
+    bool is_first = plim_offsets_live_count(offsets_of(self)) == 0;
+    if (is_first) {
+        PLIM_TRY(place(self, GUARD_BYTES, OFFSETS_UNIT, &sentinel, err));
+        plim_guard_dress(self, sentinel, 0, GUARD_BYTES);
+    }
+    plim_status status = place_or_release(self, room_bytes, align_bytes, out_offset, err);
+    if (status == PLIM_OK) {
+        plim_guard_dress(self, *out_offset, size_bytes, room_bytes);
+    } else if (is_first) {
+        plim_guard_init(self, plim_offsets_slot_limit(offsets_of(self)));
+        (void)plim_offsets_free(offsets_of(self), sentinel);
+        (void)plim_region_decommit_from(self, committed);
+    }
+    return status;
+}
+
+static void release_all(plim_region *self)
+{
+    while (plim_guard_release(self)) {
+    }
+}
+
+static plim_status alloc(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
+                         uint64_t *out_offset, plim_error *err)
+{
+    uint64_t room = 0, guard = self->guard ? GUARD_BYTES : 0;
+    if (self->block_count == self->block_limit || !bytes_add(size_bytes, guard, &room) ||
+        !bytes_align_up(room, OFFSETS_UNIT, &room)) {
         return refuse(self, size_bytes, err);
     }
-    if (!plim_offsets_alloc(offsets, size, align_bytes, limit, out_offset)) {
-        plim_status status = grow(self, size, align_bytes, out_offset, err);
-        bool is_proved = align_bytes <= OFFSETS_UNIT;
-        if (status != PLIM_OK && (is_proved || !plim_offsets_alloc_scan(offsets, size, align_bytes,
-                                                                        limit, out_offset))) {
-            return status;
-        }
-    }
-    plim_region_unpoison(self, *out_offset, size);
-    self->used_bytes += size;
+    PLIM_TRY(self->guard ? place_guarded(self, size_bytes, room, align_bytes, out_offset, err)
+                         : place(self, room, align_bytes, out_offset, err));
+    plim_region_unpoison(self, *out_offset, self->guard ? size_bytes : room);
+    self->used_bytes += room;
     self->block_count++;
     return PLIM_OK;
 }
 
 static uint64_t block_bytes(const plim_region *self, uint64_t offset)
 {
-    return plim_offsets_block_bytes(offsets_of(self), offset);
+    return self->guard ? plim_guard_block_bytes(self, offset)
+                       : plim_offsets_block_bytes(offsets_of(self), offset);
 }
 
 static uint64_t give_back(plim_region *self, uint64_t offset)
 {
-    uint64_t size = plim_offsets_free(offsets_of(self), offset);
+    uint64_t size = 0;
+    if (self->guard) {
+        size = plim_offsets_block_bytes(offsets_of(self), offset);
+        plim_guard_hold(self, offset);
+    } else {
+        size = plim_offsets_free(offsets_of(self), offset);
+    }
     self->used_bytes -= size;
     self->block_count -= size != 0;
     return size;
@@ -108,9 +188,9 @@ static uint64_t end_of_use(const plim_region *self)
 
 static uint64_t largest_free(const plim_region *self)
 {
-    return plim_offsets_live_count(offsets_of(self)) < plim_offsets_live_limit(offsets_of(self))
-               ? plim_offsets_largest_free_bytes(offsets_of(self))
-               : 0;
+    uint64_t largest = plim_offsets_largest_free_bytes(offsets_of(self));
+    uint64_t guard = self->guard ? GUARD_BYTES : 0;
+    return self->block_count < self->block_limit && largest > guard ? largest - guard : 0;
 }
 
 static uint64_t free_ranges(const plim_region *self)
@@ -120,11 +200,16 @@ static uint64_t free_ranges(const plim_region *self)
 
 static const char *check(const plim_region *self)
 {
-    if (plim_offsets_used_bytes(offsets_of(self)) != self->used_bytes ||
-        plim_offsets_live_count(offsets_of(self)) != self->block_count) {
+    const plim_offsets *offsets = offsets_of(self);
+    uint64_t used = plim_offsets_used_bytes(offsets), ours = 0;
+    if (self->guard) {
+        ours = plim_guard_held_bytes(self) + (used ? GUARD_BYTES : 0);
+    }
+    if (used != self->used_bytes + ours ||
+        (!self->guard && plim_offsets_live_count(offsets) != self->block_count)) {
         return "dynamic region: the counts do not add up";
     }
-    return plim_offsets_check(offsets_of(self));
+    return plim_offsets_check(offsets);
 }
 
 const region_table plim_region_dynamic = {
@@ -133,6 +218,7 @@ const region_table plim_region_dynamic = {
     .alloc = alloc,
     .free = give_back,
     .block_bytes = block_bytes,
+    .before_trim = release_all,
     .end_of_use = end_of_use,
     .largest_free = largest_free,
     .free_ranges = free_ranges,

@@ -64,11 +64,15 @@ typedef struct plim_region_opts {
     bool huge;            /* ask for large pages; commits in steps of 2 MiB */
     bool is_shared;       /* any thread may alloc, free, read, reset and trim: a short spin lock
                            * around each call. Sleeps nowhere; unfair under many threads. */
+    bool is_hardened;     /* dynamic: guards behind blocks, freed blocks held back, every misuse of
+                           * free refused; 64 to 127 bytes and 24 of table more a block */
     uint64_t slack_bytes; /* dynamic: a free that leaves more than this committed behind the
                            * last block decommits down to half of it, unless the arena is sealed;
                            * 0: only trim decommits. At least two granules. */
     void (*yield)(void);  /* is_shared: called when a short spin was not enough, to let the
                            * holder run (sched_yield); NULL: spins on. Kept. */
+    uint32_t quarantine_blocks; /* is_hardened: freed blocks held back; 0: 256 */
+    uint64_t quarantine_bytes;  /* is_hardened: and no more than this; 0: a 16th of the size */
 } plim_region_opts;
 
 static inline plim_region_opts plim_region_opts_default(void)
@@ -95,6 +99,8 @@ typedef struct plim_region_stats {
     uint64_t trim_count;       /* decommits because of slack_bytes */
     uint64_t free_range_count; /* dynamic: pieces that the free bytes are in */
     double fragmentation;      /* 1 - largest free / free: 0 when what is free is one piece */
+    uint64_t held_bytes;       /* hardened: of free_bytes, held back until a refusal */
+    uint64_t misuse_count;     /* hardened: frees refused, and writes noticed */
 } plim_region_stats;
 
 typedef struct plim_arena_stats {
@@ -178,6 +184,29 @@ PLIM_API PLIM_MUST_USE plim_status plim_region_alloc(plim_region *self, size_t s
  *          E_STATE  the region is static or bump. */
 PLIM_API PLIM_MUST_USE plim_status plim_region_free(plim_region *self, void *block,
                                                     plim_error *err);
+
+/* plim_region_free_exact - free, with what the caller believes of the block.
+ *
+ * @size_bytes as asked, @stamp as plim_region_stamp gave it; 0: not compared. A hardened region
+ * knows both exactly; another one knows the size to 64 bytes and no stamps.
+ * Owns:    takes the block.
+ * Errors:  as plim_region_free, and E_ARG when the block has another size or another stamp: it is
+ *          not the block that the caller means. A hardened region also: E_STATE  something was
+ *          written past its end or in front of it (want: its offset, have: its size); it stays
+ *          live, until reset or destroy, for somebody to look at.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_region_free_exact(plim_region *self, void *block,
+                                                          size_t size_bytes, uint32_t stamp,
+                                                          plim_error *err);
+
+/* plim_region_stamp - hardened: which life of this address a live block is; 0: none, or another
+ * kind of region. No two blocks of the last 2^32 have the same. */
+PLIM_API uint32_t plim_region_stamp(const plim_region *self, const void *block);
+
+/* plim_region_inspect - hardened: looks at every guard and every block held back, now.
+ * Errors:  E_STATE  something was written over (err->what, want: the block's offset).
+ * Cost:    linear in block_limit. */
+PLIM_API PLIM_MUST_USE plim_status plim_region_inspect(plim_region *self, plim_error *err);
 
 /* plim_region_block_bytes - dynamic and pool: usable size of a live block; 0 if unknown. */
 PLIM_API size_t plim_region_block_bytes(const plim_region *self, const void *block);
