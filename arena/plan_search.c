@@ -11,7 +11,8 @@
 
 #include "arena/plan_search_state.h"
 
-#define RUN_NODES      500 /* times Luby's sequence */
+#define RUN_NODES      1000 /* times Luby's sequence */
+#define TURNS_IN_ORDER 3
 #define ASK_EVERY      256
 #define TRAIL_EACH_MAX 96
 
@@ -82,13 +83,18 @@ static void lay_rest(plan_search *self, layout *at)
     self->first_at = lay(at, sections + 1, sizeof(uint32_t));
     self->crossing = lay(at, sections, sizeof(uint16_t));
     self->failures = lay(at, sections, sizeof(uint32_t));
-    self->count_here = lay(at, sections, sizeof(uint32_t));
+    self->count_here = lay(at, sections + 1, sizeof(uint32_t));
+    size_t cells = (size_t)self->stride / LANES_BLOCK * grid->row_count;
+    self->rows = lay(at, cells, sizeof(uint16_t));
+    self->row_place = lay(at, cells, sizeof(uint16_t));
+    self->row_waiting = lay(at, cells, sizeof(uint16_t));
+    self->row_counts = lay(at, self->stride / LANES_BLOCK, sizeof(uint32_t));
     self->conflict = lay(at, self->words, sizeof(uint64_t));
     self->starts = lay(at, (size_t)grid->row_count * self->stride, sizeof(int32_t));
     self->sizes = lay(at, (size_t)grid->row_count * self->stride, sizeof(int32_t));
     self->floors = lay(at, 2 * self->stride, sizeof(int32_t));
     self->saved = lay(at, (n + 2) * 2 * self->stride, sizeof(int32_t));
-    self->views = lay(at, (n + 2) * self->stride, sizeof(int32_t));
+    self->full = lay(at, (n + 2) * n, sizeof(int32_t));
 }
 
 size_t plan_search_scratch_bytes(const plan_grid *grid)
@@ -186,6 +192,7 @@ static void rank_items(plan_search *self)
         self->life_rank[i] = life;
         self->area_rank[i] = area;
     }
+    self->is_ranked = true;
 }
 
 plan_search *plan_search_init(const plan_grid *grid, void *scratch, size_t scratch_bytes)
@@ -211,7 +218,6 @@ plan_search *plan_search_init(const plan_grid *grid, void *scratch, size_t scrat
     }
     list_neighbours(self);
     list_sections(self);
-    rank_items(self);
     plan_search_forget(self);
     return self;
 }
@@ -317,6 +323,7 @@ static plan_verdict prepare(plan_search *self, uint64_t capacity_bytes)
     }
     self->capacity = (int32_t)capacity;
     self->is_narrow = capacity < NARROW_MAX - 64;
+    plan_lanes_choose(self);
     pair_items(self, capacity == least);
     if (!raise_roots(self)) {
         return PLAN_INFEASIBLE;
@@ -350,20 +357,31 @@ static uint64_t next_random(plan_search *self)
     return z ^ (z >> 31);
 }
 
+/* Four ways in turn, under limits by Luby's sequence. The first of each starts from nothing,
+ * so that what they find depends on the instance alone; later ones keep the failures learned,
+ * and from the fourth turn on the order of candidates is drawn. */
 static void plan_run(plan_search *self, uint64_t seed, uint32_t index)
 {
-    static const uint32_t orders[] = {0, 0, 1, 1, 2, 3, 4, 2};
-    self->random = seed * UINT64_C(0x9e3779b97f4a7c15) + index;
-    self->run = (run_plan){.rule = index % 2 ? FAIL_FIRST : LOWEST_VALLEY};
-    self->run.node_limit = RUN_NODES * luby(index / 2);
-    if (index < sizeof(orders) / sizeof(orders[0])) {
-        self->run.key_order = orders[index];
-        return;
+    static const run_plan ways[] = {{.rule = FAIL_FIRST, .key_order = FULL_LIFE_AREA},
+                                    {.rule = FAIL_FIRST, .key_order = FULL_AREA_LIFE},
+                                    {.rule = LOWEST_VALLEY, .key_order = FULL_LIFE_AREA},
+                                    {.rule = LOWEST_VALLEY, .key_order = FULL_AREA_LIFE}};
+    const uint32_t way_count = sizeof(ways) / sizeof(ways[0]);
+    self->run = ways[index % way_count];
+    self->run.node_limit = RUN_NODES * luby(index / way_count);
+    if (index < way_count) {
+        plan_search_forget(self);
     }
-    self->run.key_order = 99;
-    self->run.weight_full = (uint32_t)(next_random(self) % 8);
-    self->run.weight_life = (uint32_t)(next_random(self) % 8);
-    self->run.weight_area = (uint32_t)(next_random(self) % 8);
+    if (index >= TURNS_IN_ORDER * way_count) {
+        if (!self->is_ranked) {
+            rank_items(self);
+        }
+        self->random = seed * UINT64_C(0x9e3779b97f4a7c15) + index;
+        self->run.key_order = MIXED;
+        self->run.weight_full = (uint32_t)(next_random(self) % 8);
+        self->run.weight_life = (uint32_t)(next_random(self) % 8);
+        self->run.weight_area = (uint32_t)(next_random(self) % 8);
+    }
 }
 
 static uint32_t latest_level(const plan_search *self)

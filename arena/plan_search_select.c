@@ -9,7 +9,7 @@
  * Two rules. LOWEST_VALLEY: the lowest floor, leftmost; of its candidates the one that touches
  * the fullest section, then the longest, then the largest (or another order of these), where
  * fullness is what remained when the component split off. FAIL_FIRST: the section with the
- * fewest candidates over the failures it has caused.
+ * fewest candidates over the failures it has caused; of equals the one with least slack.
  */
 #include <string.h>
 
@@ -35,6 +35,24 @@ static bool is_waiting(const plan_search *self, section_range c)
         }
     }
     return false;
+}
+
+/* For each who waits in the component, what remains in the fullest section that it touches. */
+static void view_fullness(const plan_search *self, section_range c, int32_t *full)
+{
+    for (uint32_t i = self->first_at[c.lower]; i < self->first_at[c.upper]; i++) {
+        const plan_item *of = &self->grid->items[i];
+        int32_t most = 0;
+        for (uint32_t k = of->first_span; !self->level[i] && k < of->first_span + of->span_count;
+             k++) {
+            const plan_span *span = &self->grid->spans[k];
+            for (uint32_t s = span->lower; s < span->upper; s++) {
+                int32_t remaining = remaining_at(self, s);
+                most = remaining > most ? remaining : most;
+            }
+        }
+        full[i] = most;
+    }
 }
 
 /* Where the last decision was while anything waits there, else where most remains. */
@@ -65,25 +83,8 @@ static bool focus(plan_search *self)
         return true;
     }
     self->view[level] = level;
-    int32_t *view = self->views + (size_t)level * self->stride;
-    for (uint32_t s = c.lower; s < c.upper; s++) {
-        view[s] = remaining_at(self, s);
-    }
+    view_fullness(self, c, self->full + (size_t)level * self->item_count);
     return true;
-}
-
-static int32_t fullest(const plan_search *self, uint32_t i)
-{
-    const int32_t *view = self->views + (size_t)self->view[self->depth + 1] * self->stride;
-    const plan_item *of = &self->grid->items[i];
-    int32_t most = 0;
-    for (uint32_t k = of->first_span; k < of->first_span + of->span_count; k++) {
-        const plan_span *span = &self->grid->spans[k];
-        for (uint32_t s = span->lower; s < span->upper; s++) {
-            most = view[s] > most ? view[s] : most;
-        }
-    }
-    return most;
 }
 
 typedef struct candidate {
@@ -94,26 +95,18 @@ typedef struct candidate {
 static candidate weigh(const plan_search *self, uint32_t i)
 {
     const run_plan *run = &self->run;
-    uint64_t full = (uint64_t)fullest(self, i), life = self->life[i], area = self->area[i];
-    switch (run->key_order) {
-    case 0:
+    const int32_t *view = self->full + (size_t)self->view[self->depth + 1] * self->item_count;
+    uint64_t full = (uint64_t)view[i], life = self->life[i], area = self->area[i];
+    if (run->key_order == FULL_LIFE_AREA) {
         return (candidate){i, {full, life, area}};
-    case 1:
+    }
+    if (run->key_order == FULL_AREA_LIFE) {
         return (candidate){i, {full, area, life}};
-    case 2:
-        return (candidate){i, {life, area, full}};
-    case 3:
-        return (candidate){i, {life, full, area}};
-    case 4:
-        return (candidate){i, {area, full, life}};
-    default: {
-        uint64_t of_all = full * self->item_count / (uint64_t)self->capacity;
-        return (candidate){i,
-                           {of_all * run->weight_full + self->life_rank[i] * run->weight_life +
-                                self->area_rank[i] * run->weight_area,
-                            life, area}};
     }
-    }
+    uint64_t rank = full * self->item_count / (uint64_t)self->capacity;
+    rank = rank * run->weight_full + (uint64_t)self->life_rank[i] * run->weight_life +
+           (uint64_t)self->area_rank[i] * run->weight_area;
+    return (candidate){i, {rank, life, area}};
 }
 
 static bool is_better(const candidate *a, const candidate *b)
@@ -139,18 +132,6 @@ static bool lies_in_valley(const plan_search *self, uint32_t i, int32_t floor)
         }
     }
     return true;
-}
-
-static bool covers(const plan_search *self, uint32_t i, uint32_t section)
-{
-    const plan_item *of = &self->grid->items[i];
-    for (uint32_t k = of->first_span; k < of->first_span + of->span_count; k++) {
-        const plan_span *span = &self->grid->spans[k];
-        if (span->lower <= section && section < span->upper) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static section_range run_at(const plan_search *self, uint32_t s, uint32_t end)
@@ -217,18 +198,26 @@ static bool select_lowest(plan_search *self, section_range c, uint32_t *item)
  * lies elsewhere, at another floor. */
 static bool count_candidates(plan_search *self, section_range valley, int32_t floor)
 {
-    memset(self->count_here + valley.lower, 0,
-           (valley.upper - valley.lower) * sizeof(*self->count_here));
+    uint32_t *count = self->count_here; /* first of changes from section to section */
+    memset(count + valley.lower, 0, (valley.upper - valley.lower + 1) * sizeof(*count));
     for (uint32_t i = self->first_at[valley.lower]; i < self->first_at[valley.upper]; i++) {
-        if (self->level[i] || self->start[i] != floor) {
+        if (self->start[i] != floor || self->level[i]) {
             continue;
         }
-        if (self->grid->items[i].span_count > 1 && !lies_in_valley(self, i, floor)) {
+        const plan_item *of = &self->grid->items[i];
+        if (of->span_count > 1 && !lies_in_valley(self, i, floor)) {
             return false;
         }
-        for (uint32_t s = self->first[i]; s < self->last[i] && s < valley.upper; s++) {
-            self->count_here[s] += covers(self, i, s);
+        for (uint32_t k = of->first_span; k < of->first_span + of->span_count; k++) {
+            const plan_span *span = &self->grid->spans[k];
+            if (span->upper <= valley.upper) {
+                count[span->lower]++;
+                count[span->upper]--;
+            }
         }
+    }
+    for (uint32_t s = valley.lower + 1; s < valley.upper; s++) {
+        count[s] += count[s - 1];
     }
     return true;
 }
@@ -242,6 +231,7 @@ static bool is_valley(const plan_search *self, section_range v, section_range c,
 static bool select_section(plan_search *self, section_range c, uint32_t *section)
 {
     uint64_t best_count = 0, best_weight = 1;
+    int32_t best_slack = 0;
     *section = NO_ITEM;
     for (uint32_t s = c.lower; s < c.upper;) {
         section_range valley = run_at(self, s, c.upper);
@@ -253,10 +243,14 @@ static bool select_section(plan_search *self, section_range c, uint32_t *section
         }
         for (uint32_t k = valley.lower; k < valley.upper; k++) {
             uint64_t count = self->count_here[k], weight = self->failures[k] + 1;
-            if (count && (*section == NO_ITEM || count * best_weight < best_count * weight)) {
+            int32_t slack = self->capacity - floor - remaining_at(self, k);
+            uint64_t ours = count * best_weight, least = best_count * weight;
+            if (count &&
+                (*section == NO_ITEM || ours < least || (ours == least && slack < best_slack))) {
                 *section = k;
                 best_count = count;
                 best_weight = weight;
+                best_slack = slack;
             }
         }
     }

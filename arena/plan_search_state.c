@@ -92,12 +92,16 @@ void plan_state_reset(plan_search *self)
     self->depth = 0;
     self->trail_count = 0;
     self->trail_is_full = false;
+    size_t blocks = self->stride / LANES_BLOCK;
+    memset(self->row_waiting, 0, blocks * self->row_count * sizeof(*self->row_waiting));
+    memset(self->row_counts, 0, blocks * sizeof(*self->row_counts));
     memset(self->crossing, 0, self->section_count * sizeof(*self->crossing));
     for (uint32_t i = 0; i < self->item_count; i++) {
         self->start[i] = self->root[i];
         self->rest[i] = self->grid->items[i].is_fixed ? self->root[i] : 0;
         self->head[i] = NO_ENTRY;
         self->level[i] = 0;
+        plan_lanes_join(self, i);
         plan_lanes_fill(self, i, self->root[i]);
         for (uint32_t s = self->first[i]; s + 1 < self->last[i]; s++) {
             self->crossing[s]++;
@@ -127,6 +131,7 @@ bool plan_state_place(plan_search *self, uint32_t item)
     self->trail_mark[level] = self->trail_count;
     self->level[item] = level;
     plan_lanes_fill(self, item, -1);
+    plan_lanes_leave(self, item);
     for (uint32_t s = self->first[item]; s + 1 < self->last[item]; s++) {
         self->crossing[s]--;
     }
@@ -179,6 +184,7 @@ void plan_state_undo(plan_search *self, uint32_t depth)
         uint32_t item = self->decided[self->depth];
         self->level[item] = 0;
         plan_lanes_fill(self, item, self->start[item]);
+        plan_lanes_join(self, item);
         for (uint32_t s = self->first[item]; s + 1 < self->last[item]; s++) {
             self->crossing[s]++;
         }
@@ -239,29 +245,29 @@ bool plan_state_refuse(plan_search *self, uint32_t item, int32_t at, const uint6
     return adopt(self, item) && plan_state_support(self, item);
 }
 
-static int32_t least_floor(const plan_search *self, uint32_t i)
+static bool is_below_floors(const plan_search *self, uint32_t i, int32_t top)
 {
     const plan_item *of = &self->grid->items[i];
-    int32_t least = lane_none(self);
     for (uint32_t k = of->first_span; k < of->first_span + of->span_count; k++) {
         const plan_span *span = &self->grid->spans[k];
         for (uint32_t s = span->lower; s < span->upper; s++) {
-            int32_t floor = floor_at(self, s);
-            least = floor < least ? floor : least;
+            if (floor_at(self, s) < top) {
+                return false;
+            }
         }
     }
-    return least;
+    return true;
 }
 
 /* An item that was refused where it would now fit below all who wait could be moved there. */
 static bool find_movable(plan_search *self)
 {
     for (uint32_t i = 0; i < self->item_count; i++) {
-        if (self->level[i] || self->start[i] <= self->rest[i] || self->grid->items[i].is_fixed ||
-            least_floor(self, i) < self->rest[i] + self->size[i]) {
+        int32_t top = self->rest[i] + self->size[i];
+        if (self->start[i] <= self->rest[i] || self->level[i] || self->grid->items[i].is_fixed ||
+            !is_below_floors(self, i, top)) {
             continue;
         }
-        int32_t top = self->rest[i] + self->size[i];
         memset(self->conflict, 0, self->words * sizeof(*self->conflict));
         plan_state_blame(self, self->conflict, i, self->rest[i] + 1);
         for (uint32_t k = self->near_at[i]; k < self->near_at[i + 1]; k++) {

@@ -34,11 +34,13 @@ typedef struct section_range {
 
 typedef enum valley_rule { LOWEST_VALLEY, FAIL_FIRST } valley_rule;
 
+typedef enum key_order { FULL_LIFE_AREA, FULL_AREA_LIFE, MIXED } key_order;
+
 /* How one run chooses. */
 typedef struct run_plan {
     valley_rule rule;
-    uint32_t weight_full, weight_life, weight_area; /* 0, 0, 0: lexicographic, see key_order */
-    uint32_t key_order;
+    key_order key_order;
+    uint32_t weight_full, weight_life, weight_area; /* MIXED: of the ranks by each */
     uint64_t node_limit;
 } run_plan;
 
@@ -46,7 +48,7 @@ struct plan_search {
     const plan_grid *grid;
     uint32_t item_count, section_count, row_count, stride, words;
     int32_t capacity;
-    bool is_narrow;
+    bool is_narrow, is_ranked;
 
     /* per item: what it is */
     int32_t *size, *align, *latest, *root;
@@ -75,17 +77,20 @@ struct plan_search {
     uint32_t depth;
     uint32_t *decided, *trail_mark;
     section_range *component;
-    uint32_t *view; /* whose row of views the level uses */
+    uint32_t *view; /* whose row of full the level uses */
 
     /* per section, in lanes of 16 or 32 bits */
-    unsigned char *starts, *sizes; /* row_count rows; start -1: nobody waits here */
-    unsigned char *floors;         /* floors, then what remains; one stride each */
-    unsigned char *saved;          /* the same per level */
-    int32_t *views;                /* fullest sections as of the last split, per level */
-    uint16_t *crossing;            /* items not placed that span s and s + 1 */
-    uint32_t *failures;            /* learned */
-    uint32_t *count_here;          /* of the valley being looked at */
+    unsigned char *starts, *sizes;            /* row_count rows; start -1: nobody waits here */
+    unsigned char *floors;                    /* floors, then what remains; one stride each */
+    unsigned char *saved;                     /* the same per level */
+    int32_t *full;                            /* fullest sections as of the last split, per level */
+    uint16_t *crossing;                       /* items not placed that span s and s + 1 */
+    uint32_t *failures;                       /* learned */
+    uint32_t *count_here;                     /* of the valley being looked at */
+    uint16_t *rows, *row_place, *row_waiting; /* per block: rows where somebody waits */
+    uint32_t *row_counts;
     section_range dirty;
+    bool (*check)(plan_search *self, uint32_t block, uint32_t *section, int32_t *threshold);
 
     uint64_t *conflict;
     uint64_t random;
@@ -126,7 +131,12 @@ static inline int32_t align_start(const plan_search *self, uint32_t i, int32_t a
 }
 
 /* plan_search_lanes.c: one row of starts per colour of the grid, sections side by side. */
+/* Takes the widest vectors that this machine has. */
+void plan_lanes_choose(plan_search *self);
 void plan_lanes_fill(plan_search *self, uint32_t item, int32_t start);
+/* Item @item waits, or no longer. */
+void plan_lanes_join(plan_search *self, uint32_t item);
+void plan_lanes_leave(plan_search *self, uint32_t item);
 /* Floors and the suffix bound over the dirty sections: false when a section overflows, with
  * the threshold from which on it does. Leaves nothing dirty. */
 bool plan_lanes_check(plan_search *self, uint32_t *section, int32_t *threshold);
