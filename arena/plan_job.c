@@ -17,15 +17,19 @@
 #include "arena/plan_bound.h"
 #include "arena/plan_fixed.h"
 #include "arena/plan_greedy.h"
+#include "arena/plan_lowest.h"
 #include "arena/plan_sort.h"
 
 #define ROWS_MAX    (UINT32_C(1) << 28) /* buffers, gaps, pairs: so that all counts fit 32 bits */
 #define MODELS_MAX  2u
 #define WORKERS_MAX 64u
+#define NODE_LIMIT  (UINT64_C(1) << 20) /* of a region's search, when the caller names none */
 
 typedef struct outcome {              /* of a region */
     uint64_t bound, capacity, height; /* height UINT64_MAX: none yet */
-    uint32_t model, strategy;
+    uint64_t node_count;
+    uint32_t model;
+    const char *strategy;
 } outcome;
 
 struct plim_plan_job {
@@ -36,7 +40,8 @@ struct plim_plan_job {
     uint64_t *offsets[MODELS_MAX]; /* per piece: of the best plan of this model */
     uint64_t *tried;               /* per piece of one region */
     void *memory;                  /* of one strategy */
-    outcome *outcomes;             /* per region */
+    size_t memory_bytes;
+    outcome *outcomes; /* per region */
     uint32_t model_count, region_count;
 };
 
@@ -53,12 +58,17 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* What a check, a bound or a strategy works in: one after the other, so the largest counts. */
-static size_t work_bytes(const plim_plan_problem *p)
+static size_t work_bytes(const plim_plan_problem *p, bool is_search)
 {
     size_t pieces = p->buffer_count, spans = pieces + p->gap_count;
     size_t most = plan_greedy_bytes(pieces, spans);
     most = larger(most, plan_check_bytes(p));
     most = larger(most, plan_bound_bytes(pieces, spans));
+    if (is_search) { /* a region that is small enough for the exact search may need more than all */
+        size_t small = spans < PLAN_LOWEST_EXACT_MAX ? spans : PLAN_LOWEST_EXACT_MAX;
+        most = larger(most, plan_lowest_bytes(pieces, spans));
+        most = p->region_count > 1 ? larger(most, plan_lowest_bytes(small, small)) : most;
+    }
     return larger(most, plan_fixed_bytes(pieces, spans));
 }
 
@@ -70,7 +80,7 @@ static size_t lines_bytes(const plim_plan_problem *p)
            plan_line_bytes(pieces, pieces + p->gap_count) + regions * plan_line_bytes(1, 1);
 }
 
-static size_t job_bytes(const plim_plan_problem *p)
+static size_t job_bytes(const plim_plan_problem *p, bool is_search)
 {
     if (p->buffer_count > ROWS_MAX || p->gap_count > ROWS_MAX || p->pair_count > ROWS_MAX ||
         p->region_count > PLIM_PLAN_REGIONS_MAX || p->stage_count > PLIM_PLAN_STAGES_MAX) {
@@ -79,21 +89,23 @@ static size_t job_bytes(const plim_plan_problem *p)
     size_t offsets = plan_cut_bytes(p->buffer_count, 8);
     return plan_cut_bytes(1, sizeof(plim_plan_job)) +
            models_of(p) * (plan_model_bytes(p) + lines_bytes(p) + offsets) + offsets +
-           plan_cut_bytes(plan_regions_of(p), sizeof(outcome)) + work_bytes(p);
+           plan_cut_bytes(plan_regions_of(p), sizeof(outcome)) + work_bytes(p, is_search);
 }
 
 size_t plan_job_flat_bytes(size_t buffer_count)
 {
     plim_plan_problem p = plim_plan_problem_default();
     p.buffer_count = buffer_count;
-    return job_bytes(&p);
+    return job_bytes(&p, false);
 }
 
 size_t plim_plan_job_bytes(const plim_plan_problem *problem, const plim_plan_opts *opts)
 {
     plim_plan_problem p;
-    (void)opts; /* the greedy effort needs the same for any number of workers */
-    return plan_problem_take(&p, problem) ? job_bytes(&p) : 0;
+    plim_plan_opts o; /* any number of workers needs the same */
+    return plan_problem_take(&p, problem) && opts_take(&o, sizeof(o), opts)
+               ? job_bytes(&p, o.effort == PLIM_PLAN_SEARCH)
+               : 0;
 }
 
 size_t plim_plan_problem_scratch_bytes(const plim_plan_problem *problem, const plim_plan_opts *opts)
@@ -124,6 +136,7 @@ static void lay_out(plim_plan_job *self, unsigned char *at)
         }
     }
     self->memory = at;
+    self->memory_bytes = work_bytes(p, self->opts.effort == PLIM_PLAN_SEARCH);
 }
 
 static uint64_t id_of_piece(const plim_plan_job *self, uint32_t region, uint32_t piece)
@@ -163,7 +176,8 @@ static void bound_regions(plim_plan_job *self)
         uint64_t own = self->problem.region_count ? self->problem.regions[r].capacity_bytes : 0;
         o->capacity = own ? own : self->opts.capacity_bytes;
         o->height = line->piece_count ? UINT64_MAX : 0;
-        o->model = o->strategy = 0;
+        o->model = 0;
+        o->strategy = plan_greedy_name(0);
         o->bound = self->problem.pair_count ? plan_bound_of_pairs(&self->problem, &self->models[0],
                                                                   r, line, self->memory)
                                             : plan_bound(line, self->memory);
@@ -186,7 +200,7 @@ plim_status plim_plan_job_init(const plim_plan_problem *problem, const plim_plan
     if (o.worker_count > WORKERS_MAX) {
         return plim_error_set(err, PLIM_E_ARG, "plan options", "worker_count", "at most 64", NULL);
     }
-    size_t need = job_bytes(&p);
+    size_t need = job_bytes(&p, o.effort == PLIM_PLAN_SEARCH);
     if (need == 0) {
         return plim_error_set(err, PLIM_E_RANGE, "plan problem", "buffer_count",
                               "2^28 rows, 256 regions, 65536 stages at most", NULL);
@@ -231,10 +245,38 @@ static void try_strategy(plim_plan_job *self, uint32_t region, uint32_t model, u
         memcpy(kept, self->tried, line->piece_count * sizeof(*kept));
         o->height = height;
         o->model = model;
-        o->strategy = strategy;
+        o->strategy = plan_greedy_name(strategy);
         if (self->opts.improved) {
             self->opts.improved(self->opts.user, height, o->bound);
         }
+    }
+}
+
+/* Of the model whose plan is the lowest so far. A proof is one of that model: with pairs the
+ * other may still be lower. */
+static void search_region(plim_plan_job *self, uint32_t region)
+{
+    outcome *o = &self->outcomes[region];
+    const plan_model *model = &self->models[o->model];
+    const uint32_t from = model->piece_from[region], spans_from = model->span_from[region];
+    const uint32_t pieces = model->piece_from[region + 1] - from;
+    const uint32_t spans = model->span_from[region + 1] - spans_from;
+    const plan_lowest_ask ask = {.goal_bytes = enough_of(self, o),
+                                 .seed = self->opts.seed,
+                                 .node_limit =
+                                     self->opts.node_limit ? self->opts.node_limit : NODE_LIMIT,
+                                 .should_stop = self->opts.should_stop,
+                                 .improved = self->opts.improved,
+                                 .context = self->opts.user};
+    plan_lowest_answer answer = {
+        .height_bytes = o->height, .bound_bytes = o->bound, .strategy = o->strategy};
+    plan_lowest(model->pieces + from, pieces, model->spans + spans_from, spans, &ask, self->memory,
+                self->memory_bytes, self->offsets[o->model] + from, &answer);
+    o->height = answer.height_bytes;
+    o->strategy = answer.strategy;
+    o->node_count = answer.node_count;
+    if (self->model_count == 1) {
+        o->bound = answer.bound_bytes;
     }
 }
 
@@ -251,6 +293,9 @@ void plim_plan_job_work(plim_plan_job *self, uint32_t worker)
                 }
                 try_strategy(self, r, m, s);
             }
+        }
+        if (self->opts.effort == PLIM_PLAN_SEARCH && o->height > enough_of(self, o)) {
+            search_region(self, r);
         }
     }
 }
@@ -284,6 +329,7 @@ static void sum_up(const plim_plan_job *self, plim_plan_result *result)
         plim_plan_verdict verdict = verdict_of(o);
         result->height_bytes += o->height;
         result->lower_bound_bytes += o->bound;
+        result->node_count += o->node_count;
         highest = o->height > highest->height ? o : highest;
         if (weakness_of(verdict) > weakness_of(result->verdict)) {
             result->verdict = verdict;
@@ -297,7 +343,7 @@ static void sum_up(const plim_plan_job *self, plim_plan_result *result)
         }
     }
     result->is_optimal = result->verdict == PLIM_PLAN_OPTIMAL;
-    result->strategy = plan_greedy_name(highest->strategy);
+    result->strategy = highest->strategy;
 }
 
 static plim_status check_capacities(const plim_plan_job *self, plim_error *err)

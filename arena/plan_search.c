@@ -33,6 +33,9 @@ static void *lay(layout *at, size_t count, size_t each)
 static uint64_t pairs_in_sections(const plan_grid *grid)
 {
     uint64_t pairs = 0;
+    if (!grid->spans) { /* not known: as many as there can be */
+        return (uint64_t)grid->span_count * grid->section_count;
+    }
     for (uint32_t k = 0; k < grid->span_count; k++) {
         pairs += grid->spans[k].upper - grid->spans[k].lower;
     }
