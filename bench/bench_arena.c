@@ -116,7 +116,7 @@ static int child(const char *heap_name, const bench_case *c, bool is_timed, bool
     if (strcmp(heap_name, PLANNED) == 0) {
         out.least_pool_bytes = planned_height(&loads[0]);
     } else {
-        if (kind->is_timed && is_timed) {
+        if (!kind->is_places_only && is_timed) {
             heap_run(kind, loads, c->threads, roomy_pool(loads, c->threads), &out);
         }
         if (with_least) {
@@ -282,9 +282,8 @@ static void measure_case(const settings *s, size_t index, char **argv, int argc)
     for (size_t round = 0; round < s->reps; round++) {
         for (size_t h = 0; h < heap_kind_count; h++) {
             const heap_kind *kind = &heap_kinds[h];
-            const bool with_least = round == 0 && c->threads == 1 && kind->is_pool &&
-                                    (kind->is_warm || !kind->is_timed);
-            const bool is_timed = kind->is_timed && !s->no_times;
+            const bool with_least = round == 0 && c->threads == 1 && kind->is_pool;
+            const bool is_timed = !kind->is_places_only && !s->no_times;
             if (!wants(s, kind->name) || heap_absent(kind) || (!is_timed && !with_least)) {
                 continue;
             }
@@ -301,7 +300,7 @@ static void measure_case(const settings *s, size_t index, char **argv, int argc)
         }
     }
     for (size_t h = 0; h < heap_kind_count; h++) {
-        if (wants(s, heap_kinds[h].name) && (heap_kinds[h].is_timed || c->threads == 1) &&
+        if (wants(s, heap_kinds[h].name) && (!heap_kinds[h].is_places_only || c->threads == 1) &&
             (all[h].is_there || heap_absent(&heap_kinds[h]) || !s->no_times)) {
             print_row(c, heap_kinds[h].name, &heap_kinds[h], &all[h], tlsf);
         }

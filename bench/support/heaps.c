@@ -3,6 +3,7 @@
 #include "bench/support/heaps.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,11 @@ static void plimsoll_close(heap *self)
     self->budget = NULL;
 }
 
+static void yield(void)
+{
+    (void)sched_yield();
+}
+
 static bool plimsoll_open(heap *self, const heap_wish *wish)
 {
     plim_budget_opts b = plim_budget_opts_default();
@@ -64,6 +70,8 @@ static bool plimsoll_open(heap *self, const heap_wish *wish)
     o.block_limit = wish->block_limit;
     o.tag = PLIM_TAG_ACTIVATIONS;
     o.commit_now = self->kind->is_warm && !wish->is_dry;
+    o.is_shared = self->kind->is_shared;
+    o.yield = yield;
     if (plim_budget_open(plim_provider_mmap(), &b, &self->budget, &err) != PLIM_OK ||
         plim_arena_open(self->budget, memory, &a, &self->arena, &err) != PLIM_OK ||
         plim_region_create(self->arena, PLIM_REGION_DYNAMIC, &o, &self->region, &err) != PLIM_OK) {
@@ -75,7 +83,7 @@ static bool plimsoll_open(heap *self, const heap_wish *wish)
     }
     plim_region_read(self->region, &stats);
     self->overhead_bytes = stats.table_bytes;
-    self->is_locked = wish->threads > 1;
+    self->is_locked = wish->threads > 1 && !self->kind->is_shared;
     return true;
 }
 
@@ -202,20 +210,22 @@ static void best_close(heap *self)
 
 /* ---- the table ---- */
 
-#define PLIMSOLL plimsoll_open, plimsoll_alloc, plimsoll_free, plimsoll_close
-#define TLSF     tlsf_open, tlsf_take, tlsf_give, tlsf_close
-#define MALLOC   malloc_open, malloc_take, malloc_give, malloc_close
-#define BEST     best_open, best_take, best_give, best_close
+#define PLIMSOLL                                                                                   \
+    .open = plimsoll_open, .alloc = plimsoll_alloc, .free = plimsoll_free, .close = plimsoll_close
+#define TLSF   .open = tlsf_open, .alloc = tlsf_take, .free = tlsf_give, .close = tlsf_close
+#define MALLOC .open = malloc_open, .alloc = malloc_take, .free = malloc_give, .close = malloc_close
+#define BEST   .open = best_open, .alloc = best_take, .free = best_give, .close = best_close
 
 const heap_kind heap_kinds[] = {
-    {"plimsoll", NULL, true, true, true, PLIMSOLL},
-    {"plimsoll-grows", NULL, true, false, true, PLIMSOLL},
-    {"tlsf", NULL, true, true, true, TLSF},
-    {"tlsf-grows", NULL, true, false, true, TLSF},
-    {"mimalloc", "libmimalloc.so.2", false, false, true, MALLOC},
-    {"jemalloc", "libjemalloc.so.2", false, false, true, MALLOC},
-    {"glibc", NULL, false, false, true, MALLOC},
-    {"best-fit", NULL, true, false, false, BEST},
+    {.name = "plimsoll", .is_pool = true, .is_warm = true, PLIMSOLL},
+    {.name = "plimsoll-shared", .is_warm = true, .is_shared = true, PLIMSOLL},
+    {.name = "plimsoll-grows", PLIMSOLL},
+    {.name = "tlsf", .is_pool = true, .is_warm = true, TLSF},
+    {.name = "tlsf-grows", TLSF},
+    {.name = "mimalloc", .preload = "libmimalloc.so.2", MALLOC},
+    {.name = "jemalloc", .preload = "libjemalloc.so.2", MALLOC},
+    {.name = "glibc", MALLOC},
+    {.name = "best-fit", .is_pool = true, .is_places_only = true, BEST},
 };
 const size_t heap_kind_count = sizeof(heap_kinds) / sizeof(heap_kinds[0]);
 

@@ -29,9 +29,10 @@ typedef struct heap_wish {
 typedef struct heap_kind {
     const char *name;
     const char *preload; /* the library that replaces malloc; NULL: none */
-    bool is_pool;        /* it has a least size that serves */
+    bool is_pool;        /* its least size that serves is looked for */
     bool is_warm;        /* its pool is touched before, and never grows */
-    bool is_timed;       /* false: places only */
+    bool is_shared;      /* has a lock of its own; the others get one of ours for two threads */
+    bool is_places_only; /* hands out no memory, and is not timed */
     bool (*open)(heap *self, const heap_wish *wish);
     void *(*alloc)(heap *self, size_t bytes); /* NULL: refused */
     void (*free)(heap *self, void *block);
