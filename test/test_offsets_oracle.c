@@ -26,7 +26,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 #define STEPS_PER_WORLD 40000
 #else
-#define STEPS_PER_WORLD 640000 /* nine worlds, one at half: 5.4 million */
+#define STEPS_PER_WORLD 640000 /* ten worlds, one at half: 6 million */
 #endif
 
 static plim_error err;
@@ -48,6 +48,8 @@ typedef struct world {
     bool is_region;
     uint64_t cap; /* room for commits; 0: all of it */
     uint64_t seal_at_step;
+    uint64_t slack; /* a tail longer than this goes back by itself */
+    bool is_shared;
 } world;
 
 typedef struct run {
@@ -85,6 +87,8 @@ static void open_region(subject *s, const world *w)
     o.align_bytes = w->align_most < GRANULE ? GRANULE : w->align_most;
     o.block_limit = w->live;
     o.tag = PLIM_TAG_ACTIVATIONS;
+    o.slack_bytes = w->slack;
+    o.is_shared = w->is_shared;
     assert_ok(plim_region_create(s->arena, PLIM_REGION_DYNAMIC, &o, &s->region, &err));
     s->base = plim_region_base(s->region);
     if (w->cap) { /* what is left after this leaves room for w->cap bytes of commits */
@@ -158,6 +162,8 @@ static void subject_agrees(const subject *s, const block_list *list)
     assert_int_equal(stats.used_bytes, block_list_used_bytes(list));
     assert_int_equal(stats.free_bytes, list->size_bytes - stats.used_bytes);
     assert_int_equal(stats.block_count, list->count);
+    assert_true(stats.largest_free_bytes == block_list_largest_hole(list) ||
+                stats.largest_free_bytes == 0); /* 0: block_limit blocks are alive */
     assert_true(block_list_end_of_use(list) <= stats.committed_bytes);
     assert_true(plim_budget_used_bytes(s->budget) <= plim_budget_cap_bytes(s->budget));
 }
@@ -498,6 +504,20 @@ static void region_under_a_tight_cap_refuses_only_what_no_hole_below_it_holds(vo
     follow(&w, STEPS_PER_WORLD);
 }
 
+static void shared_region_that_gives_its_tail_back_agrees_with_a_list_of_blocks(void **state)
+{
+    (void)state;
+    const world w = {.name = "region, shared, slack",
+                     .size = 8 * MIB,
+                     .align_most = 64 * KIB,
+                     .live = 100,
+                     .is_region = true,
+                     .cap = 6 * MIB,
+                     .slack = MIB / 2,
+                     .is_shared = true};
+    follow(&w, STEPS_PER_WORLD);
+}
+
 static void sealed_region_serves_every_hole_of_what_is_committed_and_grows_no_more(void **state)
 {
     (void)state;
@@ -521,6 +541,7 @@ int main(void)
         cmocka_unit_test(region_of_4_mib_agrees_with_a_list_of_blocks),
         cmocka_unit_test(region_of_16_gib_agrees_with_a_list_of_blocks),
         cmocka_unit_test(region_under_a_tight_cap_refuses_only_what_no_hole_below_it_holds),
+        cmocka_unit_test(shared_region_that_gives_its_tail_back_agrees_with_a_list_of_blocks),
         cmocka_unit_test(sealed_region_serves_every_hole_of_what_is_committed_and_grows_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
