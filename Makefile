@@ -56,6 +56,8 @@ FUZZ_SRC     := $(wildcard test/fuzz/fuzz_*.c)
 FUZZ_BIN     := $(FUZZ_SRC:%.c=$(B)/%)
 BENCH_SRC    := $(wildcard bench/bench_*.c bench/make_*.c)
 BENCH_BIN    := $(BENCH_SRC:%.c=$(B)/%)
+# arena/ once more, every branch target reporting: the paths of bench_instructions
+PATHS_OBJ    := $(ARENA_SRC:%.c=$(B)/paths/%.o)
 BENCH_SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard bench/support/*.c))
 
 ifeq ($(V),1)
@@ -93,6 +95,8 @@ FORCE:
 $(B)/arena/%.o: arena/%.c $(B)/.flags | build/.packages
 	$(call say,CC $<)
 	$(Q)mkdir -p $(@D) && $(CC) $(OUR_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/paths/arena/%.o: arena/%.c $(B)/.flags | build/.packages
+	$(Q)mkdir -p $(@D) && $(CC) $(OUR_CFLAGS) $(CFLAGS) -fsanitize-coverage=trace-pc -MMD -MP -c $< -o $@
 $(B)/%.o: %.c $(B)/.flags | build/.packages
 	$(call say,CC $<)
 	$(Q)mkdir -p $(@D) && $(CC) $(OUR_CFLAGS) $(OS_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -130,6 +134,8 @@ $(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/test/fuzz/driver.o $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 $(BENCH_BIN): $(B)/%: $(B)/%.o $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+$(B)/bench/bench_instructions.paths: $(B)/bench/bench_instructions.o $(PATHS_OBJ) $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 .PHONY: build-tests run-tests fuzz
 build-tests: deps lib tools $(B)/make_episode $(TEST_BIN)
@@ -152,13 +158,15 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
 
-.PHONY: peers bench-arena bench-load bench-peak bench-latency bench-predict
+.PHONY: peers bench-arena bench-instructions bench-load bench-peak bench-latency bench-predict
 peers: ## other people's planners and allocators, into build/peers (PEERS_FROM=DIR of git folders)
 	$(Q)sh bench/peers.sh
 bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allocators (ARGS=--quick)
 	-$(Q)sh setup/packages.sh setup/packages-bench.txt || echo "going on without them"
 	$(Q)sh bench/peers.sh tlsf
 	$(Q)$(B)/bench/bench_arena $(ARGS)
+bench-instructions: deps $(B)/bench/bench_instructions $(B)/bench/bench_instructions.paths ## instructions of the worst allocate and free (ARGS=--quick)
+	$(Q)$(B)/bench/bench_instructions $(ARGS)
 bench-load: deps $(B)/bench/bench_load ## load rates beside the device's own (ARGS=--quick)
 	$(Q)$(B)/bench/bench_load $(ARGS)
 bench-latency: deps $(B)/bench/bench_latency ## a run beside ONNX Runtime's own terms, paired
