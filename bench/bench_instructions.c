@@ -370,7 +370,7 @@ static void choose(path *paths, size_t count)
 }
 
 typedef struct figures {
-    uint64_t calls, stepped_calls, sum;
+    uint64_t calls, sum, blocks, stepped_blocks;
     uint32_t paths, stepped, least, most, most_blocks, differ;
 } figures;
 
@@ -384,6 +384,7 @@ static void sum_up(const path *paths, size_t count, uint32_t kind, figures *out)
         }
         out->paths++;
         out->calls += p->count;
+        out->blocks += p->count * p->blocks;
         out->most_blocks = p->blocks > out->most_blocks ? p->blocks : out->most_blocks;
         if (!p->is_stepped) {
             continue;
@@ -391,12 +392,21 @@ static void sum_up(const path *paths, size_t count, uint32_t kind, figures *out)
         const uint32_t more = p->steps > p->steps_again ? p->steps : p->steps_again;
         const uint32_t less = p->steps < p->steps_again ? p->steps : p->steps_again;
         out->stepped++;
-        out->stepped_calls += p->count;
+        out->stepped_blocks += p->count * p->blocks;
         out->sum += p->count * p->steps;
         out->least = less < out->least ? less : out->least;
         out->most = more > out->most ? more : out->most;
         out->differ = more - less > out->differ ? more - less : out->differ;
     }
+}
+
+/* Of all calls: exact where the path was stepped, by its number of blocks elsewhere. */
+static double mean_of(const figures *f)
+{
+    if (f->stepped_blocks == 0 || f->calls == 0) {
+        return 0;
+    }
+    return (double)f->sum / (double)f->stepped_blocks * (double)f->blocks / (double)f->calls;
 }
 
 /* One heap: a row for each kind of call. */
@@ -432,9 +442,7 @@ static bool measure(const char *program, uint64_t size, bool is_committed, uint6
         worst[kind] = f.most;
         printf("%" PRIu64 "\t%s\t%s\t%" PRIu64 "\t%u\t%u\t%u\t%.1f\t%u\t%u\t%u\n", size / MIB,
                is_committed ? "committed" : "growing", kind_names[kind], f.calls, f.paths,
-               f.stepped, f.stepped ? f.least : 0,
-               f.stepped_calls ? (double)f.sum / (double)f.stepped_calls : 0, f.most, f.most_blocks,
-               f.differ);
+               f.stepped, f.stepped ? f.least : 0, mean_of(&f), f.most, f.most_blocks, f.differ);
     }
     fflush(stdout);
     return true;
@@ -499,6 +507,6 @@ int main(int argc, char **argv)
     if (readlink("/proc/self/exe", program, sizeof(program) - 1) <= 0) {
         bench_stop("/proc/self/exe", NULL);
     }
-    printf("heap_MiB\tmemory\tcall\tcalls\tpaths\tstepped\tmin\tmean\tmax\tmax_blocks\tdiffer\n");
+    printf("heap_MiB\tmemory\tcall\tcalls\tpaths\tstepped\tmin\tmean_about\tmax\tmax_blocks\tdiffer\n");
     return measure_all(program, &s);
 }
