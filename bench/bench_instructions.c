@@ -507,6 +507,7 @@ int main(int argc, char **argv)
     if (readlink("/proc/self/exe", program, sizeof(program) - 1) <= 0) {
         bench_stop("/proc/self/exe", NULL);
     }
-    printf("heap_MiB\tmemory\tcall\tcalls\tpaths\tstepped\tmin\tmean_about\tmax\tmax_blocks\tdiffer\n");
+    printf("heap_MiB\tmemory\tcall\tcalls\tpaths\tstepped\tmin\tmean_about\tmax\tmax_blocks\t"
+           "differ\n");
     return measure_all(program, &s);
 }

@@ -71,6 +71,7 @@ static bool plimsoll_open(heap *self, const heap_wish *wish)
     o.tag = PLIM_TAG_ACTIVATIONS;
     o.commit_now = self->kind->is_warm && !wish->is_dry;
     o.is_shared = self->kind->is_shared;
+    o.is_hardened = self->kind->is_hardened;
     o.yield = yield;
     if (plim_budget_open(plim_provider_mmap(), &b, &self->budget, &err) != PLIM_OK ||
         plim_arena_open(self->budget, memory, &a, &self->arena, &err) != PLIM_OK ||
@@ -219,6 +220,7 @@ static void best_close(heap *self)
 const heap_kind heap_kinds[] = {
     {.name = "plimsoll", .is_pool = true, .is_warm = true, PLIMSOLL},
     {.name = "plimsoll-shared", .is_warm = true, .is_shared = true, PLIMSOLL},
+    {.name = "plimsoll-hardened", .is_pool = true, .is_warm = true, .is_hardened = true, PLIMSOLL},
     {.name = "plimsoll-grows", PLIMSOLL},
     {.name = "tlsf", .is_pool = true, .is_warm = true, TLSF},
     {.name = "tlsf-grows", TLSF},

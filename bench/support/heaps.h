@@ -32,6 +32,7 @@ typedef struct heap_kind {
     bool is_pool;        /* its least size that serves is looked for */
     bool is_warm;        /* its pool is touched before, and never grows */
     bool is_shared;      /* has a lock of its own; the others get one of ours for two threads */
+    bool is_hardened;    /* with guards and a quarantine */
     bool is_places_only; /* hands out no memory, and is not timed */
     bool (*open)(heap *self, const heap_wish *wish);
     void *(*alloc)(heap *self, size_t bytes); /* NULL: refused */
