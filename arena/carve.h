@@ -62,6 +62,7 @@ struct plim_region {
     uint32_t block_limit; /* dynamic */
     region_guard *guard;  /* dynamic, hardened; NULL: not */
     uint32_t quarantine_blocks;
+    uint64_t large_bytes;                /* dynamic: two ends from here on; 0: one */
     uint64_t quarantine_bytes, guard_at; /* guard_at: where its table begins behind the other */
     uint32_t pool_total, pool_touched, pool_head; /* pool: blocks, ever handed out, free list */
     uint64_t pool_block_bytes, pool_stride;

@@ -18,6 +18,8 @@
 #include "arena/checks.h"
 #include "arena/offsets_trie.h"
 
+#define LOW_CLASSES 8u /* classes that a small block looks into with two ends */
+
 /* ---- tries ---- */
 
 /* @index, which is in no trie, takes the place of @old: its kids and its parent's link. */
@@ -187,25 +189,47 @@ static uint32_t trie_fit(const plim_offsets *self, uint32_t index, uint32_t unit
     return least != NONE && at(self, least)->size < best_size ? least : best;
 }
 
+/* The next class above @c that holds a range; false: none does. */
+static bool next_class(const plim_offsets *self, size_class *c)
+{
+    uint32_t second = self->second_map[c->first] & (UINT32_MAX << c->second << 1);
+    if (second == 0) {
+        uint32_t above = self->first_map & (UINT32_MAX << c->first << 1);
+        if (above == 0) {
+            return false;
+        }
+        c->first = (uint32_t)__builtin_ctz(above);
+        second = self->second_map[c->first];
+    }
+    c->second = (uint32_t)__builtin_ctz(second);
+    return true;
+}
+
 /* The smallest range between blocks that holds @units; NONE: there is none. */
 static uint32_t sizes_fit(const plim_offsets *self, uint32_t units)
 {
     size_class c = class_of(units);
     uint32_t root = self->roots[c.first][c.second];
     uint32_t index = root == NONE ? NONE : trie_fit(self, root, units);
-    if (index != NONE) {
-        return index;
+    if (index == NONE && next_class(self, &c)) {
+        index = trie_least(self, self->roots[c.first][c.second]);
     }
-    uint32_t second = self->second_map[c.first] & (UINT32_MAX << c.second << 1);
-    if (second == 0) {
-        uint32_t above = self->first_map & (UINT32_MAX << c.first << 1);
-        if (above == 0) {
-            return NONE;
+    return index;
+}
+
+/* Of the smallest ranges that hold @units in each of the next classes, the lowest. */
+static uint32_t sizes_fit_low(const plim_offsets *self, uint32_t units)
+{
+    size_class c = class_of(units);
+    uint32_t root = self->roots[c.first][c.second];
+    uint32_t best = root == NONE ? NONE : trie_fit(self, root, units);
+    for (uint32_t left = LOW_CLASSES; left > 0 && next_class(self, &c); left--) {
+        uint32_t index = trie_least(self, self->roots[c.first][c.second]);
+        if (best == NONE || at(self, index)->offset < at(self, best)->offset) {
+            best = index;
         }
-        c.first = (uint32_t)__builtin_ctz(above);
-        second = self->second_map[c.first];
     }
-    return trie_least(self, self->roots[c.first][__builtin_ctz(second)]);
+    return best;
 }
 
 /* ---- nodes by address ---- */
@@ -291,6 +315,7 @@ static uint32_t blocks_find(const plim_offsets *self, uint64_t offset)
 typedef struct request {
     uint32_t units, align; /* in units */
     uint32_t end_limit;
+    bool is_high; /* as high in a range as it goes, instead of as low */
 } request;
 
 static bool request_of(const plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
@@ -308,22 +333,28 @@ static bool request_of(const plim_offsets *self, uint64_t size_bytes, uint64_t a
     /* An alignment beyond the range leaves offset 0 only; so does the power of two above. */
     out->align = align == 0 ? 1 : align > self->units ? 1u << 31 : (uint32_t)align;
     out->end_limit = limit < self->units ? (uint32_t)limit : self->units;
+    out->is_high = out->units >= self->large_units;
     return true;
 }
 
 /* Where the request would start inside a free node; false: it does not fit there. */
 static bool fits(const node *n, const request *r, uint32_t *out_start)
 {
-    uint64_t start = ((uint64_t)n->offset + r->align - 1) & ~(uint64_t)(r->align - 1);
-    uint64_t end = start + r->units;
-    *out_start = (uint32_t)start;
-    return end <= (uint64_t)n->offset + n->size && end <= r->end_limit;
+    uint64_t mask = ~(uint64_t)(r->align - 1), end = (uint64_t)n->offset + n->size;
+    end = end < r->end_limit ? end : r->end_limit;
+    uint64_t start = ((uint64_t)n->offset + r->align - 1) & mask;
+    if (start + r->units > end) {
+        return false;
+    }
+    *out_start = (uint32_t)(r->is_high ? (end - r->units) & mask : start);
+    return true;
 }
 
 /* Best fit between blocks, and the tail when that finds nothing. */
 static uint32_t find(const plim_offsets *self, const request *r, uint32_t *out_start)
 {
-    uint32_t index = sizes_fit(self, r->units);
+    bool is_low = self->large_units != UINT32_MAX && !r->is_high;
+    uint32_t index = is_low ? sizes_fit_low(self, r->units) : sizes_fit(self, r->units);
     if (index != NONE && fits(at(self, index), r, out_start)) {
         return index;
     }
@@ -550,6 +581,7 @@ plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live
     self->slot_bits = s.slot_bits;
     memset(self->roots, 0xff, sizeof(self->roots));
     memset(slots_of(self), 0xff, sizeof(uint32_t) << s.slot_bits);
+    self->large_units = UINT32_MAX;
     self->unused = NONE;
     self->first = self->last = node_take(self);
     self->free_count = 1;
@@ -560,4 +592,10 @@ plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live
                                     .up = NONE,
                                     .next = NONE};
     return self;
+}
+
+void plim_offsets_use_two_ends(plim_offsets *self, uint64_t large_bytes)
+{
+    uint64_t units = large_bytes / OFFSETS_UNIT;
+    self->large_units = units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
 }

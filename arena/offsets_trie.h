@@ -33,7 +33,7 @@ struct plim_offsets {
     uint32_t offset_bits, slot_bits; /* w and b of offsets.h */
     uint32_t first_map, second_map[FIRST_COUNT];
     uint32_t roots[FIRST_COUNT][SECOND_COUNT];
-    uint32_t padding;
+    uint32_t large_units; /* blocks of at least this go high; UINT32_MAX: one end for all */
 };
 
 _Static_assert(sizeof(node) == 32, "the figure in offsets.h and arena.h");

@@ -34,6 +34,7 @@ static plim_status shape(plim_region *self, const plim_region_opts *opts, uint64
     uint64_t guard_bytes = 0;
     self->block_limit = opts->block_limit ? opts->block_limit : BLOCK_LIMIT_DEFAULT;
     self->is_hardened = opts->is_hardened;
+    self->large_bytes = opts->large_bytes;
     self->quarantine_blocks =
         opts->quarantine_blocks ? opts->quarantine_blocks : QUARANTINE_LIMIT_DEFAULT;
     self->quarantine_bytes =
@@ -54,6 +55,9 @@ static plim_status shape(plim_region *self, const plim_region_opts *opts, uint64
 static void clear(plim_region *self)
 {
     plim_offsets *offsets = plim_offsets_init(self->tables, self->size_bytes, live_limit(self));
+    if (self->large_bytes) {
+        plim_offsets_use_two_ends(offsets, self->large_bytes);
+    }
     if (self->is_hardened) {
         self->guard = (region_guard *)((uintptr_t)self->tables + self->guard_at);
         plim_guard_init(self, plim_offsets_slot_limit(offsets));
@@ -81,7 +85,9 @@ static plim_status grow(plim_region *self, uint64_t size_bytes, uint64_t align_b
                         uint64_t *out_offset, plim_error *err)
 {
     plim_offsets *offsets = offsets_of(self);
-    if (!plim_offsets_alloc(offsets, size_bytes, align_bytes, UINT64_MAX, out_offset)) {
+    uint64_t end = plim_offsets_end_of_use(offsets); /* no further than it must */
+    if (!bytes_align_up(end, align_bytes, &end) || !bytes_add(end, size_bytes, &end) ||
+        !plim_offsets_alloc(offsets, size_bytes, align_bytes, end, out_offset)) {
         return refuse(self, size_bytes, err);
     }
     plim_status status = plim_region_commit_to(self, *out_offset + size_bytes, false, err);

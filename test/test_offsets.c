@@ -241,6 +241,47 @@ static void ranges_of_almost_equal_size_are_told_apart(void **state)
     free(o);
 }
 
+static void large_blocks_come_from_the_other_end(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(1000 * UNIT, 16);
+    uint64_t small = 0, large = 0, second = 0, at = 0;
+    plim_offsets_use_two_ends(o, 100 * UNIT);
+
+    assert_true(take(o, 99 * UNIT, 1, &small));
+    assert_true(take(o, 100 * UNIT, 1, &large));
+    assert_true(take(o, 200 * UNIT, 128 * UNIT, &second));
+
+    assert_int_equal(small, 0);
+    assert_int_equal(large, 900 * UNIT);
+    assert_int_equal(second, 640 * UNIT); /* the highest multiple of 128 that leaves 200 */
+    assert_int_equal(plim_offsets_largest_free_bytes(o), 541 * UNIT);
+    assert_true(take(o, 541 * UNIT, 1, &at)); /* and yet what fits is given */
+    assert_int_equal(at, 99 * UNIT);
+    assert_true(take(o, 60 * UNIT, 1, &at));
+    assert_int_equal(at, 840 * UNIT);
+    assert_null(plim_offsets_check(o));
+    free(o);
+}
+
+static void small_block_goes_to_the_lowest_of_the_next_sizes(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(2000 * UNIT, 16);
+    uint64_t low = 0, best = 0, wall = 0, at = 0;
+    plim_offsets_use_two_ends(o, 1000 * UNIT);
+    assert_true(take(o, 80 * UNIT, 1, &low));
+    assert_true(take(o, UNIT, 1, &wall));
+    assert_true(take(o, 50 * UNIT, 1, &best));
+    assert_true(take(o, UNIT, 1, &wall));
+    assert_true(plim_offsets_free(o, low) && plim_offsets_free(o, best));
+
+    assert_true(take(o, 50 * UNIT, 1, &at));
+
+    assert_int_equal(at, low);
+    free(o);
+}
+
 /* ---- against the oracle ---- */
 
 #define UNITS 2048
@@ -320,12 +361,10 @@ static void try_free(plim_offsets *o, oracle *m, uint64_t *seed)
     m->blocks[i] = m->blocks[--m->count];
 }
 
-static void any_sequence_agrees_with_a_naive_oracle(void **state)
+static void agree(plim_offsets *o)
 {
-    (void)state;
     static oracle m;
     uint64_t seed = cm_seed(), refused = 0;
-    plim_offsets *o = make(UNITS * UNIT, LIVE);
     memset(&m, 0, sizeof(m));
     for (int step = 0; step < STEPS; step++) {
         /* Long waves of filling and emptying, so that both ends are met. */
@@ -354,6 +393,20 @@ static void any_sequence_agrees_with_a_naive_oracle(void **state)
     free(o);
 }
 
+static void any_sequence_agrees_with_a_naive_oracle(void **state)
+{
+    (void)state;
+    agree(make(UNITS * UNIT, LIVE));
+}
+
+static void any_sequence_agrees_with_two_ends(void **state)
+{
+    (void)state;
+    plim_offsets *o = make(UNITS * UNIT, LIVE);
+    plim_offsets_use_two_ends(o, 60 * UNIT);
+    agree(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,7 +421,10 @@ int main(void)
         cmocka_unit_test(search_stays_below_its_limit),
         cmocka_unit_test(alignment_loses_nothing_in_front),
         cmocka_unit_test(ranges_of_almost_equal_size_are_told_apart),
+        cmocka_unit_test(large_blocks_come_from_the_other_end),
+        cmocka_unit_test(small_block_goes_to_the_lowest_of_the_next_sizes),
         cmocka_unit_test(any_sequence_agrees_with_a_naive_oracle),
+        cmocka_unit_test(any_sequence_agrees_with_two_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,9 @@ typedef struct plim_region_opts {
                            * holder run (sched_yield); NULL: spins on. Kept. */
     uint32_t quarantine_blocks; /* is_hardened: freed blocks held back; 0: 256 */
     uint64_t quarantine_bytes;  /* is_hardened: and no more than this; 0: a 16th of the size */
+    uint64_t large_bytes;       /* dynamic: blocks of at least this go to the high end of what is
+                                 * committed, so that small ones never pin a hole between large
+                                 * ones; 0: one end. Best with commit_now. */
 } plim_region_opts;
 
 static inline plim_region_opts plim_region_opts_default(void)
