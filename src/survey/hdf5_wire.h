@@ -24,8 +24,8 @@ typedef enum plim_hdf5_kind {
     PLIM_HDF5_LOST,        /* the same; figures are missing because of it */
     PLIM_HDF5_INFO,        /* text: the variant; frames: how many episodes */
     PLIM_HDF5_FAILED,      /* text; nothing follows */
-    PLIM_HDF5_END, /* disk_bytes: of all datasets; frames: of all metadata;
-                    * is_picture: some values are of variable length */
+    PLIM_HDF5_END,         /* disk_bytes: of all datasets; frames: of all metadata;
+                            * is_picture: some values are of variable length */
 } plim_hdf5_kind;
 
 typedef struct plim_hdf5_record {

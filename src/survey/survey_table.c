@@ -4,10 +4,12 @@
 
 extern const plim_survey_reader plim_survey_lerobot;
 extern const plim_survey_reader plim_survey_mcap;
+extern const plim_survey_reader plim_survey_rosbag2;
 extern const plim_survey_reader plim_survey_hdf5;
 
 const plim_survey_reader *const plim_survey_readers[] = {
     &plim_survey_lerobot,
+    &plim_survey_rosbag2,
     &plim_survey_mcap,
     &plim_survey_hdf5,
     NULL,
