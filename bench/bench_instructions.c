@@ -40,7 +40,7 @@
 
 #define SLOTS       2048u
 #define BLOCKS      1024u /* alive at once: fewer than slots, so that the limit is met */
-#define PATHS_MAX   ((size_t)1 << 16)
+#define PATHS_MAX   ((size_t)1 << 20)
 #define STEPS_MAX   120u   /* paths of a kind that are stepped: the longest, the most frequent */
 #define STEP_BLOCKS 20000u /* of a kind: no more blocks than this, because stepping is slow */
 #define MIB         ((uint64_t)1 << 20)
