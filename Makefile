@@ -130,8 +130,11 @@ $(B)/memreport: $(MEMREPORT_OBJ) $(B)/libplimsoll.a
 # ---- tests ----
 $(TEST_BIN): $(B)/%: $(B)/%.o $(SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS) -lcmocka
+# the tools' parsers are no part of the library
+$(B)/test/fuzz/fuzz_plan_table $(B)/test/fuzz/fuzz_trace_table: \
+  $(filter-out %/main.o,$(CLI_OBJ))
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/test/fuzz/driver.o $(B)/libplimsoll.a
-	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TOOL_LIBS)
 $(BENCH_BIN): $(B)/%: $(B)/%.o $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 $(B)/bench/bench_instructions.paths: $(B)/bench/bench_instructions.o $(PATHS_OBJ) $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a

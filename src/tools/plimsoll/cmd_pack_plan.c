@@ -84,7 +84,7 @@ static plim_plan_problem problem_of(const packing *p)
     problem.buffers = p->file.buffers;
     problem.buffer_count = p->file.count;
     problem.gaps = p->file.gaps;
-    problem.gap_count = 0;
+    problem.gap_count = p->file.gap_count;
     return problem;
 }
 
@@ -131,13 +131,13 @@ static plim_status solve(packing *p, plim_error *err)
 static plim_status verify(packing *p, plim_error *err)
 {
     plim_plan_problem problem = problem_of(p);
-    size_t bytes = plim_plan_verify_bytes(problem.buffer_count);
+    size_t bytes = plim_plan_problem_verify_bytes(&problem);
     void *scratch = scratch_of(bytes);
     if (!scratch) {
         return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "scratch of the verifier", .want = bytes);
     }
-    plim_status status = plim_plan_verify(problem.buffers, problem.buffer_count,
-                                          p->result.height_bytes, scratch, bytes, err);
+    plim_status status =
+        plim_plan_problem_verify(&problem, p->result.height_bytes, scratch, bytes, err);
     free(scratch);
     return status;
 }

@@ -35,15 +35,14 @@ static plim_status solve_in(plim_plan_problem *problem, replay_plan *plan, doubl
     o.should_stop = is_over;
     o.user = &stop;
     size_t bytes = plim_plan_problem_scratch_bytes(problem, &o);
-    size_t check_bytes = plim_plan_verify_bytes(problem->buffer_count);
+    size_t check_bytes = plim_plan_problem_verify_bytes(problem);
     size_t room = bytes > check_bytes ? bytes : check_bytes;
     if (!bytes || !check_bytes || posix_memalign(&scratch, 64, room) != 0) {
         return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "scratch of the planner", .want = room);
     }
     plim_status status = plim_plan_problem_solve(problem, &o, scratch, room, &result, err);
     if (status == PLIM_OK) {
-        status = plim_plan_verify(problem->buffers, problem->buffer_count, result.height_bytes,
-                                  scratch, room, err);
+        status = plim_plan_problem_verify(problem, result.height_bytes, scratch, room, err);
     }
     free(scratch);
     plan->height_bytes = result.height_bytes;
@@ -68,8 +67,7 @@ static plim_status plan_steps(replay_plan *plan, bool is_loop, double seconds, p
     problem.buffers = plan->buffers;
     problem.buffer_count = plan->buffer_count;
     problem.gaps = gaps;
-    problem.gap_count = 0;
-    (void)gap_count;
+    problem.gap_count = gap_count;
     if (status == PLIM_OK && plan->buffer_count) {
         status = solve_in(&problem, plan, seconds, err);
     }
