@@ -149,6 +149,14 @@ static void columns_are_found_by_name_in_any_order(void **state)
     assert_says(out, ">cam</text>");
 }
 
+static void others_use_a_buffers_bytes_in_its_gaps(void **state)
+{
+    (void)state;
+    write_file("gap.csv", "id,lower,upper,size,gaps\na,0,10,100,3-5\nb,3,5,100,\n");
+    assert_int_equal(run("pack-plan gap.csv -o - 2>/dev/null"), 0);
+    assert_string_equal(out, "id,lower,upper,size,gaps,offset\na,0,10,100,3-5,0\nb,3,5,100,,0\n");
+}
+
 static void gaps_with_a_window_are_read_and_said_to_be_kept(void **state)
 {
     (void)state;
@@ -417,6 +425,7 @@ int main(void)
         cmocka_unit_test(a_plan_goes_through_a_pipe),
         cmocka_unit_test(nothing_under_the_capacity_is_exit_1_and_says_what_is_known),
         cmocka_unit_test(columns_are_found_by_name_in_any_order),
+        cmocka_unit_test(others_use_a_buffers_bytes_in_its_gaps),
         cmocka_unit_test(gaps_with_a_window_are_read_and_said_to_be_kept),
         cmocka_unit_test(a_wrong_table_is_refused_where_it_is_wrong),
         cmocka_unit_test(a_header_alone_is_a_plan_of_nothing),
