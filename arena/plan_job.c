@@ -5,8 +5,8 @@
  * and whether it is proven. Refuses what plan_check.c refuses, fixed buffers that collide, and
  * plans above a capacity; on any refusal no offset has changed.
  *
- * Invariants: the problem, models, lines and bounds do not change after init. An outcome belongs
- * to one region and is written by one worker.
+ * Invariants: the problem, models and lines do not change after init. An outcome belongs to one
+ * region, a region to one worker, and each worker has memory of its own; so nothing is shared.
  */
 #include "arena/plan_job.h"
 
@@ -38,11 +38,10 @@ struct plim_plan_job {
     plan_model models[MODELS_MAX]; /* pairs left alone; pairs joined */
     plan_line *lines[MODELS_MAX];  /* per region */
     uint64_t *offsets[MODELS_MAX]; /* per piece: of the best plan of this model */
-    uint64_t *tried;               /* per piece of one region */
-    void *memory;                  /* of one strategy */
-    size_t memory_bytes;
-    outcome *outcomes; /* per region */
-    uint32_t model_count, region_count;
+    outcome *outcomes;             /* per region */
+    unsigned char *shares;         /* per worker: offsets that are tried, then work memory */
+    size_t work_bytes;             /* of one share */
+    uint32_t model_count, region_count, worker_count;
 };
 
 /* ---- memory ---- */
@@ -69,7 +68,7 @@ static size_t work_bytes(const plim_plan_problem *p, bool is_search)
         most = larger(most, plan_lowest_bytes(pieces, spans));
         most = p->region_count > 1 ? larger(most, plan_lowest_bytes(small, small)) : most;
     }
-    return larger(most, plan_fixed_bytes(pieces, spans));
+    return plan_cut_bytes(1, larger(most, plan_fixed_bytes(pieces, spans)));
 }
 
 /* Every table is at most as large for a region as for all, and cut to 16 bytes per region. */
@@ -80,37 +79,60 @@ static size_t lines_bytes(const plim_plan_problem *p)
            plan_line_bytes(pieces, pieces + p->gap_count) + regions * plan_line_bytes(1, 1);
 }
 
-static size_t job_bytes(const plim_plan_problem *p, bool is_search)
+static uint32_t workers_of(const plim_plan_opts *o)
+{
+    return o->worker_count ? o->worker_count : 1;
+}
+
+static size_t job_bytes(const plim_plan_problem *p, const plim_plan_opts *o)
 {
     if (p->buffer_count > ROWS_MAX || p->gap_count > ROWS_MAX || p->pair_count > ROWS_MAX ||
-        p->region_count > PLIM_PLAN_REGIONS_MAX || p->stage_count > PLIM_PLAN_STAGES_MAX) {
+        p->region_count > PLIM_PLAN_REGIONS_MAX || p->stage_count > PLIM_PLAN_STAGES_MAX ||
+        o->worker_count > WORKERS_MAX) {
         return 0;
     }
     size_t offsets = plan_cut_bytes(p->buffer_count, 8);
     return plan_cut_bytes(1, sizeof(plim_plan_job)) +
-           models_of(p) * (plan_model_bytes(p) + lines_bytes(p) + offsets) + offsets +
-           plan_cut_bytes(plan_regions_of(p), sizeof(outcome)) + work_bytes(p, is_search);
+           models_of(p) * (plan_model_bytes(p) + lines_bytes(p) + offsets) +
+           plan_cut_bytes(plan_regions_of(p), sizeof(outcome)) +
+           workers_of(o) * (offsets + work_bytes(p, o->effort == PLIM_PLAN_SEARCH));
 }
 
 size_t plan_job_flat_bytes(size_t buffer_count)
 {
     plim_plan_problem p = plim_plan_problem_default();
+    plim_plan_opts greedy = plim_plan_opts_default();
     p.buffer_count = buffer_count;
-    return job_bytes(&p, false);
+    return job_bytes(&p, &greedy);
 }
 
 size_t plim_plan_job_bytes(const plim_plan_problem *problem, const plim_plan_opts *opts)
 {
     plim_plan_problem p;
-    plim_plan_opts o; /* any number of workers needs the same */
-    return plan_problem_take(&p, problem) && opts_take(&o, sizeof(o), opts)
-               ? job_bytes(&p, o.effort == PLIM_PLAN_SEARCH)
-               : 0;
+    plim_plan_opts o;
+    return plan_problem_take(&p, problem) && opts_take(&o, sizeof(o), opts) ? job_bytes(&p, &o) : 0;
 }
 
 size_t plim_plan_problem_scratch_bytes(const plim_plan_problem *problem, const plim_plan_opts *opts)
 {
-    return plim_plan_job_bytes(problem, opts);
+    plim_plan_opts alone;
+    if (!opts_take(&alone, sizeof(alone), opts)) {
+        return 0;
+    }
+    alone.struct_size = sizeof(alone);
+    alone.worker_count = 1;
+    return plim_plan_job_bytes(problem, &alone);
+}
+
+static uint64_t *tried_of(const plim_plan_job *self, uint32_t worker)
+{
+    size_t offsets = plan_cut_bytes(self->problem.buffer_count, 8);
+    return (uint64_t *)(void *)(self->shares + worker * (offsets + self->work_bytes));
+}
+
+static void *work_of(const plim_plan_job *self, uint32_t worker)
+{
+    return (unsigned char *)tried_of(self, worker) + plan_cut_bytes(self->problem.buffer_count, 8);
 }
 
 /* ---- init ---- */
@@ -119,7 +141,6 @@ static void lay_out(plim_plan_job *self, unsigned char *at)
 {
     const plim_plan_problem *p = &self->problem;
     self->outcomes = plan_cut(&at, self->region_count, sizeof(outcome));
-    self->tried = plan_cut(&at, p->buffer_count, 8);
     unsigned char *model_memory[MODELS_MAX];
     for (uint32_t m = 0; m < self->model_count; m++) {
         self->offsets[m] = plan_cut(&at, p->buffer_count, 8);
@@ -135,8 +156,8 @@ static void lay_out(plim_plan_job *self, unsigned char *at)
                            plan_cut(&at, 1, plan_line_bytes(pieces, spans)));
         }
     }
-    self->memory = at;
-    self->memory_bytes = work_bytes(p, self->opts.effort == PLIM_PLAN_SEARCH);
+    self->shares = at;
+    self->work_bytes = work_bytes(p, self->opts.effort == PLIM_PLAN_SEARCH);
 }
 
 static uint64_t id_of_piece(const plim_plan_job *self, uint32_t region, uint32_t piece)
@@ -155,8 +176,8 @@ static plim_status check_fixed(const plim_plan_job *self, plim_error *err)
     for (uint32_t r = 0; r < self->region_count; r++) {
         uint32_t a, b;
         const plan_line *line = &self->lines[0][r];
-        if (line->has_fixed &&
-            plan_fixed_collide(&self->problem, &self->models[0], r, line, self->memory, &a, &b)) {
+        if (line->has_fixed && plan_fixed_collide(&self->problem, &self->models[0], r, line,
+                                                  work_of(self, 0), &a, &b)) {
             uint64_t x = id_of_piece(self, r, a), y = id_of_piece(self, r, b);
             plim_error_set(err, PLIM_E_FORMAT, "fixed plan buffers collide", "offset_bytes", NULL,
                            NULL);
@@ -179,8 +200,8 @@ static void bound_regions(plim_plan_job *self)
         o->model = 0;
         o->strategy = plan_greedy_name(0);
         o->bound = self->problem.pair_count ? plan_bound_of_pairs(&self->problem, &self->models[0],
-                                                                  r, line, self->memory)
-                                            : plan_bound(line, self->memory);
+                                                                  r, line, work_of(self, 0))
+                                            : plan_bound(line, work_of(self, 0));
     }
 }
 
@@ -200,7 +221,7 @@ plim_status plim_plan_job_init(const plim_plan_problem *problem, const plim_plan
     if (o.worker_count > WORKERS_MAX) {
         return plim_error_set(err, PLIM_E_ARG, "plan options", "worker_count", "at most 64", NULL);
     }
-    size_t need = job_bytes(&p, o.effort == PLIM_PLAN_SEARCH);
+    size_t need = job_bytes(&p, &o);
     if (need == 0) {
         return plim_error_set(err, PLIM_E_RANGE, "plan problem", "buffer_count",
                               "2^28 rows, 256 regions, 65536 stages at most", NULL);
@@ -212,8 +233,11 @@ plim_status plim_plan_job_init(const plim_plan_problem *problem, const plim_plan
     unsigned char *at = memory;
     plim_plan_job *self = plan_cut(&at, 1, sizeof(*self));
     PLIM_TRY(plan_check(&p, at, err));
-    *self = (plim_plan_job){
-        .problem = p, .opts = o, .model_count = models_of(&p), .region_count = plan_regions_of(&p)};
+    *self = (plim_plan_job){.problem = p,
+                            .opts = o,
+                            .model_count = models_of(&p),
+                            .region_count = plan_regions_of(&p),
+                            .worker_count = workers_of(&o)};
     lay_out(self, at);
     PLIM_TRY(check_fixed(self, err));
     bound_regions(self);
@@ -235,14 +259,16 @@ static uint64_t enough_of(const plim_plan_job *self, const outcome *o)
     return fits_will_do ? o->capacity : o->bound;
 }
 
-static void try_strategy(plim_plan_job *self, uint32_t region, uint32_t model, uint32_t strategy)
+static void try_strategy(plim_plan_job *self, uint32_t worker, uint32_t region, uint32_t model,
+                         uint32_t strategy)
 {
+    uint64_t *tried = tried_of(self, worker);
     outcome *o = &self->outcomes[region];
     const plan_line *line = &self->lines[model][region];
     uint64_t *kept = self->offsets[model] + self->models[model].piece_from[region];
-    uint64_t height = plan_greedy_try(line, strategy, o->height, self->memory, self->tried);
+    uint64_t height = plan_greedy_try(line, strategy, o->height, work_of(self, worker), tried);
     if (height < o->height) {
-        memcpy(kept, self->tried, line->piece_count * sizeof(*kept));
+        memcpy(kept, tried, line->piece_count * sizeof(*kept));
         o->height = height;
         o->model = model;
         o->strategy = plan_greedy_name(strategy);
@@ -254,7 +280,7 @@ static void try_strategy(plim_plan_job *self, uint32_t region, uint32_t model, u
 
 /* Of the model whose plan is the lowest so far. A proof is one of that model: with pairs the
  * other may still be lower. */
-static void search_region(plim_plan_job *self, uint32_t region)
+static void search_region(plim_plan_job *self, uint32_t worker, uint32_t region)
 {
     outcome *o = &self->outcomes[region];
     const plan_model *model = &self->models[o->model];
@@ -270,8 +296,8 @@ static void search_region(plim_plan_job *self, uint32_t region)
                                  .context = self->opts.user};
     plan_lowest_answer answer = {
         .height_bytes = o->height, .bound_bytes = o->bound, .strategy = o->strategy};
-    plan_lowest(model->pieces + from, pieces, model->spans + spans_from, spans, &ask, self->memory,
-                self->memory_bytes, self->offsets[o->model] + from, &answer);
+    plan_lowest(model->pieces + from, pieces, model->spans + spans_from, spans, &ask,
+                work_of(self, worker), self->work_bytes, self->offsets[o->model] + from, &answer);
     o->height = answer.height_bytes;
     o->strategy = answer.strategy;
     o->node_count = answer.node_count;
@@ -283,7 +309,8 @@ static void search_region(plim_plan_job *self, uint32_t region)
 /* The first strategy is always made, so that there is a plan however soon it should stop. */
 void plim_plan_job_work(plim_plan_job *self, uint32_t worker)
 {
-    for (uint32_t r = 0; worker == 0 && r < self->region_count; r++) {
+    for (uint32_t r = worker; worker < self->worker_count && r < self->region_count;
+         r += self->worker_count) {
         outcome *o = &self->outcomes[r];
         for (uint32_t s = 0; s < PLAN_GREEDY_STRATEGIES; s++) {
             for (uint32_t m = self->model_count; m-- > 0;) {
@@ -291,11 +318,11 @@ void plim_plan_job_work(plim_plan_job *self, uint32_t worker)
                     (o->height != UINT64_MAX && should_stop(self))) {
                     break;
                 }
-                try_strategy(self, r, m, s);
+                try_strategy(self, worker, r, m, s);
             }
         }
         if (self->opts.effort == PLIM_PLAN_SEARCH && o->height > enough_of(self, o)) {
-            search_region(self, r);
+            search_region(self, worker, r);
         }
     }
 }
@@ -383,11 +410,17 @@ plim_status plim_plan_problem_solve(const plim_plan_problem *problem, const plim
                                     plim_error *err)
 {
     plim_plan_job *job;
+    plim_plan_opts alone;
     if (!result) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "a result is needed");
     }
     memset(result, 0, sizeof(*result));
-    PLIM_TRY(plim_plan_job_init(problem, opts, scratch, scratch_bytes, &job, err));
+    if (!opts_take(&alone, sizeof(alone), opts)) {
+        return plim_error_set(err, PLIM_E_ARG, "plan options", "struct_size", "their size", NULL);
+    }
+    alone.struct_size = sizeof(alone);
+    alone.worker_count = 1;
+    PLIM_TRY(plim_plan_job_init(problem, &alone, scratch, scratch_bytes, &job, err));
     plim_plan_job_work(job, 0);
     return plim_plan_job_finish(job, result, err);
 }

@@ -5,7 +5,7 @@
 #include "test/support/cm.h"
 #include "test/support/plan_oracle.h"
 
-static _Alignas(16) unsigned char scratch[1 << 20];
+static _Alignas(16) unsigned char scratch[16 << 20];
 
 static const plan_made_opts everything = {.least = 1,
                                           .most = 7,
@@ -95,6 +95,33 @@ static void problems_of_every_kind_are_sound_and_bounded(void **state)
     }
     assert_true(planned > 4000);
     assert_true(optimal * 100 > regions * 90); /* greedy, and so little to do */
+}
+
+static void what_cannot_fit_is_proven_not_to(void **state)
+{
+    static plan_made m;
+    plan_made_opts made = everything;
+    plim_plan_opts o = plim_plan_opts_default();
+    uint64_t seed = cm_seed() + 6;
+    plim_error err;
+    (void)state;
+    made.with_pairs = made.with_regions = made.with_fixed = false;
+    o.effort = PLIM_PLAN_SEARCH;
+    o.goal = PLIM_PLAN_FITS;
+
+    for (int k = 0; k < 500; k++) {
+        plim_plan_result result;
+        plan_made_random(&m, &made, &seed);
+        uint64_t best = plan_oracle_height(&m.problem, 0);
+        o.capacity_bytes = best;
+        assert_ok(solve(&m.problem, &o, &result, &err));
+        assert_true(result.height_bytes == best);
+        o.capacity_bytes = best - 1;
+        if (best > 1) {
+            assert_status(solve(&m.problem, &o, &result, &err), PLIM_E_BUDGET);
+            assert_int_equal(result.verdict, PLIM_PLAN_INFEASIBLE);
+        }
+    }
 }
 
 static void verifier_agrees_with_the_oracle_on_moved_buffers(void **state)
@@ -266,10 +293,9 @@ static void refusals_name_the_field_and_the_buffer(void **state)
     plim_error err;
     (void)state;
     for (int k = 0; k < 15; k++) {
-        plim_plan_buffer b[] = {
-            {.id = 71, .lower = 0, .upper = 5, .size_bytes = 8},
-            {.id = 72, .lower = 4, .upper = 9, .size_bytes = 8},
-            {.id = 73, .size_bytes = 8, .is_in_every_stage = true}};
+        plim_plan_buffer b[] = {{.id = 71, .lower = 0, .upper = 5, .size_bytes = 8},
+                                {.id = 72, .lower = 4, .upper = 9, .size_bytes = 8},
+                                {.id = 73, .size_bytes = 8, .is_in_every_stage = true}};
         plim_plan_gap g[] = {{0, 1, 2}, {0, 3, 4}};
         plim_plan_pair pair = {0, 1};
         plim_plan_problem p = plim_plan_problem_default();
@@ -279,21 +305,51 @@ static void refusals_name_the_field_and_the_buffer(void **state)
         assert_ok(solve(&p, NULL, &result, &err));
         plim_status wanted = PLIM_E_ARG;
         switch (k) {
-        case 0: b[1].id = 71, field = "id", named = "71"; break;
-        case 1: b[1].region = 1, field = "region"; break;
-        case 2: b[1].stage = 1, field = "stage"; break;
-        case 3: b[1].upper = 4, field = "upper"; break;
-        case 4: g[1].upper = 5, field = "upper", named = "71"; break;
-        case 5: g[0].lower = 0, field = "lower", named = "71"; break;
-        case 6: g[1].lower = 2, field = "lower", named = "71"; break;
-        case 7: g[1].buffer = 3, field = "buffer", named = "index 3"; break;
-        case 8: g[1].buffer = 2, field = "buffer", named = "73"; break;
-        case 9: pair.output = 9, field = "output", named = "9"; break;
-        case 10: pair = (plim_plan_pair){1, 0}, field = "lower"; break;
-        case 11: pair = (plim_plan_pair){0, 2}, field = "output", named = "73"; break;
-        case 12: b[1].lower = 3, field = "upper"; break;
-        case 13: b[1].size_bytes = UINT64_MAX, field = "size_bytes", wanted = PLIM_E_RANGE; break;
-        default: p.gaps = NULL, field = "gaps", named = ""; break;
+        case 0:
+            b[1].id = 71, field = "id", named = "71";
+            break;
+        case 1:
+            b[1].region = 1, field = "region";
+            break;
+        case 2:
+            b[1].stage = 1, field = "stage";
+            break;
+        case 3:
+            b[1].upper = 4, field = "upper";
+            break;
+        case 4:
+            g[1].upper = 5, field = "upper", named = "71";
+            break;
+        case 5:
+            g[0].lower = 0, field = "lower", named = "71";
+            break;
+        case 6:
+            g[1].lower = 2, field = "lower", named = "71";
+            break;
+        case 7:
+            g[1].buffer = 3, field = "buffer", named = "index 3";
+            break;
+        case 8:
+            g[1].buffer = 2, field = "buffer", named = "73";
+            break;
+        case 9:
+            pair.output = 9, field = "output", named = "9";
+            break;
+        case 10:
+            pair = (plim_plan_pair){1, 0}, field = "lower";
+            break;
+        case 11:
+            pair = (plim_plan_pair){0, 2}, field = "output", named = "73";
+            break;
+        case 12:
+            b[1].lower = 3, field = "upper";
+            break;
+        case 13:
+            b[1].size_bytes = UINT64_MAX, field = "size_bytes", wanted = PLIM_E_RANGE;
+            break;
+        default:
+            p.gaps = NULL, field = "gaps", named = "";
+            break;
         }
         assert_status(solve(&p, NULL, &result, &err), wanted);
         assert_string_equal(err.field, field);
@@ -449,6 +505,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(problems_of_every_kind_are_sound_and_bounded),
+        cmocka_unit_test(what_cannot_fit_is_proven_not_to),
         cmocka_unit_test(verifier_agrees_with_the_oracle_on_moved_buffers),
         cmocka_unit_test(a_pair_at_one_offset_is_known_to_the_verifier),
         cmocka_unit_test(an_output_takes_its_inputs_place),

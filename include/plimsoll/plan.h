@@ -185,8 +185,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_plan_problem_solve(const plim_plan_probl
  *
  * The planner makes no threads. One thread inits a job; then each of worker_count threads
  * calls job_work once with a number of its own below worker_count; when all have returned,
- * one thread finishes. Work is dealt out by number and the lowest number that succeeds wins,
- * so the plan does not depend on who was faster, nor on worker_count. */
+ * one thread finishes. Regions are dealt out by number, so the plan does not depend on who was
+ * faster, nor on worker_count; more workers than regions have nothing to do. */
 typedef struct plim_plan_job plim_plan_job;
 
 /* plim_plan_job_bytes - memory for a job with opts->worker_count workers; 0 on overflow. */
