@@ -38,7 +38,7 @@ static bool starts_with(const char *text, const char *with)
 }
 
 /* LeRobot's own names, and those of openpi ("state", "actions"). */
-static plim_feature_group group_of(const char *name)
+plim_feature_group plim_lerobot_group(const char *name)
 {
     static const char *const WHOLE[] = {"action", "actions", "state"};
     static const char *const PARTS[] = {"action.", "actions.", "state.", "observation."};
@@ -125,7 +125,7 @@ static plim_status read_feature(plim_lerobot *self, const plim_file_bytes *file,
         self->is_image[info->feature_count] = is_image;
         self->is_depth[info->feature_count] = is_depth(value);
     } else {
-        feature->group = group_of(name);
+        feature->group = plim_lerobot_group(name);
         feature->dtype = dtype_of(dtype);
         if (!feature->dtype && strcmp(dtype, "string") != 0 && strcmp(dtype, "language") != 0) {
             plim_warnings_add(self->warnings, "%s: dtype %s is not known; counted by its bytes",

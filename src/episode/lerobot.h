@@ -47,6 +47,9 @@ typedef struct plim_lerobot {
 PLIM_MUST_USE plim_status plim_lerobot_read_info(plim_lerobot *self, const plim_file_bytes *file,
                                                  plim_error *err);
 
+/* plim_lerobot_group - the group of a column by its name. */
+plim_feature_group plim_lerobot_group(const char *name);
+
 /* plim_lerobot_read_modality - GR00T's modality.json: sets has_modality, gives warnings for keys
  * and slices that the features do not have. Errors: as read_info. */
 PLIM_MUST_USE plim_status plim_lerobot_read_modality(plim_lerobot *self,

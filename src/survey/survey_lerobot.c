@@ -205,12 +205,7 @@ static plim_status read_table(plim_survey *self, uint32_t index, plim_error *err
         plim_survey_lost(self, "", &mine);
         return PLIM_OK;
     }
-    set->rows.row_count = set->parquet.row_count;
-    for (uint32_t i = 0; i < set->parquet.leaf_count; i++) {
-        set->rows.disk[i] = set->parquet.leaves[i].disk_bytes;
-        set->rows.values[i] = set->parquet.leaves[i].value_count;
-        set->rows.plain[i] = set->parquet.leaves[i].plain_bytes;
-    }
+    plim_survey_whole_table(set);
     return PLIM_OK;
 }
 
@@ -250,20 +245,31 @@ static plim_status read_camera(plim_survey *self, uint32_t feature, uint32_t ind
                               set->relative, err);
 }
 
+/* min(rows, length); UINT64_MAX when neither is known. */
 static uint64_t steps_of(plim_survey *self, const plim_lerobot_episode *entry)
 {
     plim_survey_set *set = self->state;
-    uint64_t rows = set->rows.row_count;
-    bool has_length = set->has_episodes;
+    uint64_t length = set->has_episodes ? entry->length : UINT64_MAX;
     if (!set->parquet.leaf_count) { /* no table: the plan is all there is */
-        return has_length ? entry->length : 0;
+        return length;
     }
-    if (has_length && rows != entry->length) {
+    uint64_t rows = set->rows.row_count;
+    if (set->has_episodes && rows != length) {
         plim_survey_warn(self, "disagrees", "", 0,
-                         "episode %u has %" PRIu64 " rows, episodes.jsonl says %u", entry->index,
-                         rows, entry->length);
+                         "episode %u has %" PRIu64 " rows, episodes.jsonl says %" PRIu64,
+                         entry->index, rows, length);
     }
-    return has_length && entry->length < rows ? entry->length : rows;
+    return length < rows ? length : rows;
+}
+
+/* Without a table and a length, the longest video says how long the episode is. */
+static uint64_t longest_video(const plim_survey *self)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < self->episode.feature_count; i++) {
+        most = self->features[i].frames > most ? self->features[i].frames : most;
+    }
+    return most;
 }
 
 plim_status plim_survey_v2_next(plim_survey *self, bool *is_end, plim_error *err)
@@ -282,14 +288,15 @@ plim_status plim_survey_v2_next(plim_survey *self, bool *is_end, plim_error *err
                                err));
     PLIM_TRY(read_table(self, entry.index, err));
     uint64_t steps = steps_of(self, &entry);
-    set->frame_sum += steps;
-    self->episode.frames = steps;
-    self->episode.seconds = (double)steps / set->info.frames_per_second;
     for (uint32_t i = 0; i < set->info.feature_count; i++) {
         if (plim_survey_is_camera(set, i)) {
             PLIM_TRY(read_camera(self, i, entry.index, steps, err));
         }
     }
+    steps = steps == UINT64_MAX ? longest_video(self) : steps;
+    set->frame_sum += steps;
+    self->episode.frames = steps;
+    self->episode.seconds = (double)steps / set->info.frames_per_second;
     PLIM_TRY(plim_lerobot_path(&set->lerobot, "", NULL, entry.index, set->relative,
                                sizeof(set->relative), err));
     PLIM_TRY(plim_survey_columns(self, steps, set->relative, err));

@@ -47,6 +47,9 @@ PLIM_MUST_USE plim_status plim_survey_v3_open(plim_survey *self, plim_error *err
 plim_status plim_survey_v3_next(plim_survey *self, bool *is_end, plim_error *err);
 void plim_survey_v3_close(plim_survey *self);
 
+/* plim_survey_whole_table - set->rows are all rows of set->parquet. */
+void plim_survey_whole_table(plim_survey_set *set);
+
 /* plim_survey_columns - the features of set->rows, described by set->parquet's leaves, and those
  * that info.json declares and no column shows. @steps: of the episode. */
 PLIM_MUST_USE plim_status plim_survey_columns(plim_survey *self, uint64_t steps, const char *file,

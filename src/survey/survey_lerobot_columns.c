@@ -18,6 +18,16 @@ bool plim_survey_is_camera(const plim_survey_set *set, uint32_t feature)
            !set->lerobot.is_image[feature];
 }
 
+void plim_survey_whole_table(plim_survey_set *set)
+{
+    set->rows = (plim_survey_rows){.row_count = set->parquet.row_count};
+    for (uint32_t i = 0; i < set->parquet.leaf_count; i++) {
+        set->rows.disk[i] = set->parquet.leaves[i].disk_bytes;
+        set->rows.values[i] = set->parquet.leaves[i].value_count;
+        set->rows.plain[i] = set->parquet.leaves[i].plain_bytes;
+    }
+}
+
 static uint64_t dtype_bytes(plim_dtype dtype)
 {
     switch (dtype) {
@@ -135,8 +145,8 @@ static plim_status add_column(plim_survey *self, uint32_t first, const plim_feat
     const char *root = leaf->root;
     uint32_t index = declared ? (uint32_t)(declared - set->info.features) : 0;
     plim_survey_feature *to;
-    PLIM_TRY(
-        plim_survey_add(self, root, declared ? declared->group : PLIM_FEATURE_OTHER, &to, err));
+    PLIM_TRY(plim_survey_add(self, root, declared ? declared->group : plim_lerobot_group(root), &to,
+                             err));
     snprintf(to->file, sizeof(to->file), "%s", file);
     to->frames = to->frames_in_file = set->rows.row_count;
     to->is_loaded = !set->info.has_modality || (declared && set->lerobot.is_named[index]);
@@ -172,7 +182,7 @@ static plim_status add_column(plim_survey *self, uint32_t first, const plim_feat
         to->worklog_bytes =
             worklog_values(set, index, set->rows.values[first], set->rows.row_count) *
             leaf->item_bytes;
-    } else {
+    } else if (set->info.feature_count) {
         plim_survey_warn(self, "undeclared", root, 0, "column %s is not declared in info.json",
                          root);
     }
@@ -266,7 +276,7 @@ static void warn_camera(plim_survey *self, uint32_t index, const plim_mp4 *mp4, 
                          "%s is %ux%u in the file, info.json says %" PRId64 "x%" PRId64, f->name,
                          mp4->height, mp4->width, f->shape[0], f->shape[1]);
     }
-    if (samples != steps && !set->has_frames_warning[index]) {
+    if (samples != steps && steps != UINT64_MAX && !set->has_frames_warning[index]) {
         set->has_frames_warning[index] = true; /* once a camera: it is a habit of the recorder */
         plim_survey_warn(self, "frames", f->name, 0,
                          "%s has %u frames for %" PRIu64 " steps in episode %" PRIu64
@@ -288,11 +298,12 @@ plim_status plim_survey_camera(plim_survey *self, uint32_t index, const plim_mp4
     snprintf(to->dtype, sizeof(to->dtype), "%s", is_depth ? "uint16" : "uint8");
     if (!mp4) {
         if (!plim_survey_pictures(to, (uint32_t)f->shape[1], (uint32_t)f->shape[0],
-                                  is_depth ? 1 : 3, is_depth ? 16 : 12, steps)) {
+                                  is_depth ? 1 : 3, is_depth ? 16 : 12,
+                                  steps == UINT64_MAX ? 0 : steps)) {
             return too_large(err, f->name);
         }
         to->declared_bytes = to->memory_bytes;
-        to->has_data = false;
+        to->has_data = false; /* after the product: without data everything is 0 */
         to->known = PLIM_FACT_DECLARED;
         to->memory_bytes = to->frames = to->pixels = 0;
         return PLIM_OK;

@@ -16,22 +16,46 @@
 #include "src/tools/run_table.h"
 
 static const char HELP[] =
-    "usage: memreport show [options] REPORT.json\n"
+    "usage: memreport episode PATH [-e N|A-B|all] [options]\n"
+    "       memreport dataset PATH [options]\n"
+    "       memreport plan PATH [--window N] [--budget SIZE] [options]\n"
+    "       memreport formats\n"
+    "       memreport show [options] REPORT.json\n"
     "       memreport live --pid PID [--account FILE] [options]\n"
     "       memreport host [options]\n\n"
+    "What recorded episodes weigh, on disk and in memory, before any is loaded (episode, dataset,\n"
+    "plan); PATH is a data set's folder, a file or a bag, known by its content.\n"
     "Where the memory of a run is: engines, framework, heap, episode, page cache, and what\n"
     "nobody explains. Rows add up to the kernel's own figure.\n\n"
-    "options:\n"
+    "options of episode, dataset and plan:\n"
+    "  -e N|A-B|all      these episodes (episode: the first; else all)\n"
+    "  --as FORM         pixels as rgb24, nv12, native, pil, f16 or f32 (rgb24)\n"
+    "  --window N        also with N frames of each camera in memory (plan: what --history needs)\n"
+    "  --horizon H       steps between two looks at a camera (16)\n"
+    "  --prefetch P      plan: looks that are fetched ahead (1)\n"
+    "  --history N       plan: frames that one look takes (1)\n"
+    "  --budget SIZE     plan: exit 1 when the window does not fit\n"
+    "  --model-bytes SIZE, --engine FILE   plan: beside these\n"
+    "  --view VIEW       all, or gr00t: what modality.json names\n"
+    "  --worklog-compat  also by the worklog's arithmetic\n"
+    "  --sort KEY        size, name or disk;  --top N: that many of a group\n"
+    "  --units UNITS     iec, si or bytes\n"
+    "  --exact, --fast   read the data where an index would do; metadata and indexes only\n"
+    "  --strict          warnings count as damage\n"
+    "  --json, --csv     for machines;  -o FILE: into a new file, -f: or an old one\n"
+    "  -q                no title, warnings or progress;  -v: every column\n\n"
+    "options of show, live and host:\n"
     "  --json            one JSON object a report\n"
     "  --si              MB (10^6) instead of MiB (2^20)\n"
     "  --pid PID         live: the process\n"
     "  --account FILE    live: the account it publishes (plimsoll run --account FILE)\n"
     "  --interval SECS   live: print again after so many seconds\n"
     "  --count N         live: how often (1; with --interval until the process ends)\n"
-    "  --fail-over SIZE  exit 1 when the account's peak or the resident peak is above\n"
+    "  --fail-over SIZE  exit 1 when the account's peak or the resident peak is above; with\n"
+    "                    episode and dataset: when an episode needs more\n"
     "  --help, --version\n\n"
-    "exit: 0 fine, 1 above the cap or --fail-over, 2 wrong command line, 3 incomplete,\n"
-    "4 nothing readable, 5 the system failed\n";
+    "exit: 0 fine, 1 above the cap, --budget or --fail-over, 2 wrong command line,\n"
+    "3 incomplete, 4 nothing readable, 5 the system failed\n";
 
 static int usage(const char *format, const char *word)
 {
@@ -248,7 +272,7 @@ int main(int argc, char **argv)
     } else if (code == REPORT_OK && strcmp(argv[1], "host") == 0) {
         code = r.file || r.pid ? usage("%s takes no file and no process", "host") : host(&r);
     } else if (code == REPORT_OK) {
-        code = usage("unknown command '%s'; there are show, live and host", argv[1]);
+        code = usage("unknown command '%s'; memreport --help lists them", argv[1]);
     }
     return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
 }

@@ -11,8 +11,8 @@
 
 #define ORDER_MAX  512u
 #define NOTE_FROM  112u /* columns from which notes fit */
-#define NAME_WIDE  38u
-#define NAME_SMALL 32u
+#define NAME_MOST  38u
+#define NAME_LEAST 16u
 
 typedef struct table_line {
     const char *name;
@@ -21,9 +21,12 @@ typedef struct table_line {
     const char *note;
 } table_line;
 
+/* What the cells of a line leave. */
 static unsigned name_width(const recorded_request *r)
 {
-    return r->columns >= NOTE_FROM ? NAME_WIDE : r->window ? NAME_SMALL - 4 : NAME_SMALL;
+    unsigned cells = 12 + 12 + 9 + (r->window ? 12 : 0);
+    unsigned left = r->columns > cells + NAME_LEAST ? r->columns - cells : NAME_LEAST;
+    return left < NAME_MOST ? left : NAME_MOST;
 }
 
 /* The name, its middle left out when it is longer than the column. */
@@ -87,8 +90,9 @@ static void note_of(const plim_survey_feature *f, char *to, size_t room)
                               ? snprintf(shape + n, sizeof(shape) - n, " x varies")
                               : snprintf(shape + n, sizeof(shape) - n, " x %" PRId64, f->shape[i]));
         }
-        snprintf(to, room, "%s%s%s%s", f->dtype, strcmp(shape, " x 1") == 0 ? "" : shape, gap,
-                 known);
+        const char *what = f->dtype[0] ? f->dtype : f->codec;
+        snprintf(to, room, "%s%s%s%s", what, strcmp(shape, " x 1") == 0 ? "" : shape,
+                 what[0] ? gap : "", known);
     }
 }
 
@@ -178,11 +182,19 @@ static void print_rule(const recorded_request *r)
 static void print_title(const recorded_walk *self, const plim_survey_episode *e)
 {
     const plim_survey_info *info = plim_survey_get_info(self->survey);
-    const char *path = self->request->path, *base = strrchr(path, '/');
-    base = base && base[1] ? base + 1 : path;
-    printf("%s   %s%s%s%s%s%s   episode %" PRIu64 "%s%s", base, info->format,
-           info->version[0] ? " " : "", info->version, info->has_modality ? " + modality" : "",
-           info->robot[0] ? "   " : "", info->robot, e->index, e->name[0] ? " " : "", e->name);
+    const char *path = self->request->path;
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') {
+        end--;
+    }
+    size_t base = end;
+    while (base && path[base - 1] != '/') {
+        base--;
+    }
+    printf("%.*s   %s%s%s%s%s%s   episode %" PRIu64 "%s%s", (int)(end - base), path + base,
+           info->format, info->version[0] ? " " : "", info->version,
+           info->has_modality ? " + modality" : "", info->robot[0] ? "   " : "", info->robot,
+           e->index, e->name[0] ? " " : "", e->name);
     if (e->frames) {
         printf("   %" PRIu64 " frames", e->frames);
     }
