@@ -206,6 +206,8 @@ install: lib tools ## into $(DESTDIR)$(PREFIX): libraries, headers, tools, man p
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libplimsoll.so
 	$(Q)install -m 755 $(B)/plimsoll-video.so $(B)/plimsoll-hdf5 $(DESTDIR)$(LIBDIR)/plimsoll
 	$(Q)install -m 755 $(B)/plimsoll $(B)/memreport $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -d $(DESTDIR)$(PREFIX)/share/plimsoll
+	$(Q)install -m 644 docs/*.schema.json $(DESTDIR)$(PREFIX)/share/plimsoll
 	$(Q)install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	$(Q)install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	$(Q)for f in plimsoll.pc:pkgconfig plimsoll-config.cmake:cmake/plimsoll \

@@ -21,6 +21,7 @@
 #include "plimsoll/report.h"
 #include "plimsoll/runtime.h"
 #include "plimsoll/status.h"
+#include "plimsoll/survey.h"
 #include "plimsoll/tensor.h"
 #include "test/support/cm.h"
 
@@ -44,6 +45,20 @@ static const layout layouts[] = {
     SIZE(plim_error, 720),
     AT(plim_error, file, 48),
     AT(plim_error, holders, 576),
+
+    SIZE(plim_survey_container, 32),
+    AT(plim_survey_container, bytes, 24),
+    SIZE(plim_survey_feature, 512),
+    AT(plim_survey_feature, pixels, 280),
+    AT(plim_survey_feature, file, 320),
+    SIZE(plim_survey_episode, 376),
+    AT(plim_survey_episode, containers, 120),
+    SIZE(plim_survey_info, 432),
+    AT(plim_survey_info, shared, 176),
+    SIZE(plim_survey_warning, 40),
+    AT(plim_survey_warning, text, 32),
+    SIZE(plim_survey_opts, 56),
+    AT(plim_survey_opts, context, 48),
 
     SIZE(plim_provider_ops, 96),
     AT(plim_provider_ops, reserve, 40),

@@ -10,7 +10,7 @@ make -s install DESTDIR="$stage" PREFIX=/opt/plimsoll >/dev/null
 root=$stage/opt/plimsoll
 for f in lib/libplimsoll.a lib/libplimsoll.so include/plimsoll/plimsoll.h bin/plimsoll bin/memreport \
     lib/pkgconfig/plimsoll.pc lib/cmake/plimsoll/plimsoll-config.cmake share/man/man1/plimsoll.1 \
-    share/man/man1/memreport.1 lib/plimsoll/plimsoll-video.so; do
+    share/man/man1/memreport.1 lib/plimsoll/plimsoll-video.so share/plimsoll/memreport-1.schema.json; do
     [ -e "$root/$f" ] || { echo "install: $f is missing"; exit 1; }
 done
 if grep -rIl --include='*.pc' --include='*.cmake' "$top" "$root"; then

@@ -247,7 +247,7 @@ static void write_json(const recorded_walk *self, const dataset_sums *s, int cod
         recorded_json_text(info->shared[i].name);
         printf(":%" PRIu64, info->shared[i].bytes);
     }
-    printf("}},\n\"episodes\":[");
+    printf("}}");
     recorded_json_warnings(self, code);
 }
 

@@ -137,10 +137,9 @@ void recorded_json_episode(const recorded_walk *self, const plim_survey_episode 
     putchar('}');
 }
 
-/* Ends the array of episodes. */
 void recorded_json_warnings(const recorded_walk *self, int code)
 {
-    printf("],\n\"warnings\":[");
+    printf(",\n\"warnings\":[");
     for (uint32_t i = 0; i < self->kept_warnings; i++) {
         const recorded_warning *w = &self->warnings[i];
         printf("%s\n{", i ? "," : "");

@@ -341,6 +341,7 @@ static int show_episodes(recorded_walk *w)
         code = REPORT_OVER;
     }
     if (r->form == RECORDED_JSON) {
+        putchar(']');
         recorded_json_warnings(w, code);
     } else {
         recorded_print_warnings(w);

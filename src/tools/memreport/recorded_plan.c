@@ -152,7 +152,7 @@ static void print_table(const recorded_request *r, const plan_need *n, const pla
     snprintf(title, sizeof(title), "window %" PRIu64, r->window);
     printf("%-22s %14s %14s\n", "", "whole, rgb24", title);
     snprintf(name, sizeof(name), "frames (episode %" PRIu64 ")", n->whole_episode);
-    snprintf(note, sizeof(note), "%s, %" PRIu64 " frames x %u camera%s", recorded_pixels(r->pixels),
+    snprintf(note, sizeof(note), "%s, %" PRIu64 " x %u camera%s", recorded_pixels(r->pixels),
              r->window, n->cameras, n->cameras == 1 ? "" : "s");
     print_line(r, name, n->whole, true, n->frames, note);
     snprintf(note, sizeof(note), "%u frames, estimated", n->decoder_frames);
@@ -205,7 +205,7 @@ static void write_json(const recorded_walk *self, const plan_need *n, const plan
                                          : "false",
            p->smallest);
     printf(r->budget ? "%" PRIu64 : "null", p->largest);
-    printf(",\"cameras\":%u,\"decoded_a_step\":%" PRIu64 "},\n\"episodes\":[", n->cameras,
+    printf(",\"cameras\":%u,\"decoded_a_step\":%" PRIu64 "}", n->cameras,
            n->decoded_a_step);
     recorded_json_warnings(self, code);
 }
