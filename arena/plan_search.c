@@ -362,7 +362,8 @@ static uint64_t next_random(plan_search *self)
 
 /* Four ways in turn, under limits by Luby's sequence. The first of each starts from nothing,
  * so that what they find depends on the instance alone; later ones keep the failures learned,
- * and from the fourth turn on the order of candidates is drawn. */
+ * fading; from the fourth turn on the order of candidates is drawn, and fail-first gets seven
+ * runs of eight: where there is slack, failures are what tells where not to leave it. */
 static void plan_run(plan_search *self, uint64_t seed, uint32_t index)
 {
     static const run_plan ways[] = {{.rule = FAIL_FIRST, .key_order = FULL_LIFE_AREA},
@@ -376,6 +377,10 @@ static void plan_run(plan_search *self, uint64_t seed, uint32_t index)
         plan_search_forget(self);
     }
     if (index >= TURNS_IN_ORDER * way_count) {
+        for (uint32_t s = 0; s < self->section_count; s++) {
+            self->failures[s] -= self->failures[s] / 8; /* what is long past weighs less */
+        }
+        self->run.rule = index % 8 == 7 ? LOWEST_VALLEY : FAIL_FIRST;
         if (!self->is_ranked) {
             rank_items(self);
         }

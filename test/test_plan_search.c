@@ -156,6 +156,22 @@ static void make_instance(const shape *of, uint64_t seed)
     }
 }
 
+static void assert_decided(uint64_t capacity, uint64_t seed, uint32_t run, plan_verdict verdict)
+{
+    plan_ask ask = {
+        .capacity_bytes = capacity, .seed = seed, .first_run = run, .node_limit = 500000};
+
+    plan_verdict found = plan_search_decide(search, &ask, offsets, NULL);
+
+    if (found != verdict) {
+        fail_msg("seed %u run %u: verdict %d at capacity %u", (unsigned)seed, run, (int)found,
+                 (unsigned)capacity);
+    }
+    if (found == PLAN_FEASIBLE) {
+        assert_plan_is_sound(capacity);
+    }
+}
+
 /* Whichever run is the first must find the optimum and prove that it is one. */
 static uint32_t compare(const shape *of, uint32_t instances)
 {
@@ -167,19 +183,8 @@ static uint32_t compare(const shape *of, uint32_t instances)
         above_bound += height > grid.bound_bytes;
         assert_true(height >= grid.bound_bytes);
         for (uint32_t run = 0; run < 10; run++) {
-            plan_ask ask = {
-                .capacity_bytes = height, .seed = seed, .first_run = run, .node_limit = 500000};
-            plan_verdict found = plan_search_decide(search, &ask, offsets, NULL);
-            if (found != PLAN_FEASIBLE) {
-                fail_msg("seed %u run %u: verdict %d at the optimum %u", seed, run, found,
-                         (unsigned)height);
-            }
-            assert_plan_is_sound(height);
-            ask.capacity_bytes = height - 1;
-            found = plan_search_decide(search, &ask, offsets, NULL);
-            if (found != PLAN_INFEASIBLE) {
-                fail_msg("seed %u run %u: verdict %d below the optimum", seed, run, found);
-            }
+            assert_decided(height, seed, run, PLAN_FEASIBLE);
+            assert_decided(height - 1, seed, run, PLAN_INFEASIBLE);
         }
         close_search();
     }
@@ -253,6 +258,145 @@ static void all_of_it_together_agrees_with_the_oracle(void **state)
     assert_true(above > INSTANCES / 10);
 }
 
+/* A piece of one byte that meets nobody keeps the unit at a byte, and so heights above what
+ * 16 bits hold. */
+static void wide_lanes_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    shape of = {.pieces = 7, .steps = 7, .size_max = 4, .scale = 1, .has_gaps = true};
+
+    for (uint32_t seed = 1; seed <= INSTANCES; seed++) {
+        make_instance(&of, seed);
+        uint64_t height = oracle_height() * 40000;
+        for (size_t i = 0; i < piece_count; i++) {
+            pieces[i].size_bytes *= 40000;
+        }
+        spans[span_count] = (plan_span){100, 101};
+        pieces[piece_count++] =
+            (plan_piece){.size_bytes = 1, .first_span = (uint32_t)span_count++, .span_count = 1};
+        open_search();
+        assert_int_equal(grid.unit_bytes, 1);
+        for (uint32_t run = 0; run < 4; run++) {
+            assert_decided(height, seed, run, PLAN_FEASIBLE);
+            assert_decided(height - 1, seed, run, PLAN_INFEASIBLE);
+        }
+        close_search();
+    }
+}
+
+/* ---- MiniMalloc's instances ---- */
+
+static bool read_instance(const char *name)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof(path), "plans/%s.1048576.csv", name);
+    const char *found = cm_data(path);
+    FILE *in = found ? fopen(found, "r") : NULL;
+    piece_count = span_count = 0;
+    while (in && piece_count < PIECES_MAX && fgets(line, sizeof(line), in)) {
+        unsigned id, lower, upper, size;
+        if (sscanf(line, "%u,%u,%u,%u", &id, &lower, &upper, &size) == 4) {
+            pieces[piece_count] = (plan_piece){
+                .size_bytes = size, .first_span = (uint32_t)span_count, .span_count = 1};
+            spans[span_count++] = (plan_span){lower, upper};
+            piece_count++;
+        }
+    }
+    if (in) {
+        fclose(in);
+    }
+    return piece_count > 0;
+}
+
+static void shuffle_pieces(void)
+{
+    for (size_t i = piece_count; i-- > 1;) {
+        size_t k = roll((uint32_t)i + 1);
+        plan_piece piece = pieces[i];
+        pieces[i] = pieces[k];
+        pieces[k] = piece;
+    }
+}
+
+static uint64_t nodes_at(uint64_t capacity)
+{
+    plan_ask ask = {.capacity_bytes = capacity, .seed = 1, .node_limit = 20000};
+    plan_answer answer;
+
+    open_search();
+    assert_int_equal(plan_search_decide(search, &ask, offsets, &answer), PLAN_FEASIBLE);
+    assert_plan_is_sound(capacity);
+    close_search();
+    return answer.nodes;
+}
+
+static void the_eleven_fall_within_ten_thousand_nodes(void **state)
+{
+    (void)state;
+    uint64_t all = 0;
+    for (char name[] = "A"; name[0] <= 'K'; name[0]++) {
+        if (!read_instance(name)) {
+            skip_because("../shared/data/plans is not there");
+        }
+        all += nodes_at(UINT64_C(1) << 20);
+    }
+
+    assert_true(all < 10000);
+}
+
+static void the_order_of_rows_changes_nothing(void **state)
+{
+    (void)state;
+    random_state = 1;
+    for (char name[] = "A"; name[0] <= 'K'; name[0]++) {
+        if (!read_instance(name)) {
+            skip_because("../shared/data/plans is not there");
+        }
+        uint64_t nodes = nodes_at(UINT64_C(1) << 20);
+        for (int again = 0; again < 3; again++) {
+            shuffle_pieces();
+            assert_int_equal(nodes_at(UINT64_C(1) << 20), nodes);
+        }
+    }
+}
+
+static void the_least_height_of_c_is_its_bound(void **state)
+{
+    (void)state;
+    if (!read_instance("C")) {
+        skip_because("../shared/data/plans is not there");
+    }
+
+    assert_true(nodes_at(1015 * 1024) < 5000);
+
+    open_search();
+    assert_int_equal(grid.bound_bytes, 1015 * 1024);
+    assert_decided(1015 * 1024 - 1, 1, 0, PLAN_INFEASIBLE);
+    close_search();
+}
+
+static bool stop_at_once(void *context)
+{
+    return ++*(int *)context > 0;
+}
+
+static void a_search_that_is_stopped_says_unknown(void **state)
+{
+    (void)state;
+    int asked = 0;
+    shape of = {.pieces = 7, .steps = 7, .size_max = 4, .scale = 1};
+    make_instance(&of, 3);
+    open_search();
+    plan_ask ask = {.capacity_bytes = 1000, .should_stop = stop_at_once, .context = &asked};
+    memset(offsets, 0x5a, sizeof(offsets));
+
+    assert_int_equal(plan_search_decide(search, &ask, offsets, NULL), PLAN_UNKNOWN);
+
+    assert_true(asked > 0);
+    assert_int_equal(offsets[0], UINT64_C(0x5a5a5a5a5a5a5a5a));
+    close_search();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +406,11 @@ int main(void)
         cmocka_unit_test(gaps_agree_with_the_oracle),
         cmocka_unit_test(fixed_offsets_agree_with_the_oracle),
         cmocka_unit_test(all_of_it_together_agrees_with_the_oracle),
+        cmocka_unit_test(wide_lanes_agree_with_the_oracle),
+        cmocka_unit_test(the_eleven_fall_within_ten_thousand_nodes),
+        cmocka_unit_test(the_order_of_rows_changes_nothing),
+        cmocka_unit_test(the_least_height_of_c_is_its_bound),
+        cmocka_unit_test(a_search_that_is_stopped_says_unknown),
     };
     return cmocka_run_group_tests_name("plan_search", tests, NULL, NULL);
 }
