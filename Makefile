@@ -135,6 +135,8 @@ $(B)/test/fuzz/fuzz_plan_table $(B)/test/fuzz/fuzz_trace_table: \
   $(filter-out %/main.o,$(CLI_OBJ))
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/test/fuzz/driver.o $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TOOL_LIBS)
+	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+$(B)/bench/bench_plan: $(B)/test/support/plan_jigsaw.o
 $(BENCH_BIN): $(B)/%: $(B)/%.o $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 $(B)/bench/bench_instructions.paths: $(B)/bench/bench_instructions.o $(PATHS_OBJ) $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
@@ -161,7 +163,7 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
 
-.PHONY: peers bench-arena bench-instructions bench-load bench-peak bench-latency bench-predict
+.PHONY: peers bench-arena bench-instructions bench-plan bench-load bench-peak bench-latency bench-predict
 peers: ## other people's planners and allocators, into build/peers (PEERS_FROM=DIR of git folders)
 	$(Q)sh bench/peers.sh
 bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allocators (ARGS=--quick)
@@ -170,6 +172,9 @@ bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allo
 	$(Q)$(B)/bench/bench_arena $(ARGS)
 bench-instructions: deps $(B)/bench/bench_instructions $(B)/bench/bench_instructions.paths ## instructions of the worst allocate and free (ARGS=--quick)
 	$(Q)$(B)/bench/bench_instructions $(ARGS)
+bench-plan: deps $(B)/bench/bench_plan ## the planner beside other planners (ARGS=--quick)
+	$(Q)sh bench/peers.sh minimalloc supermalloc
+	$(Q)mkdir -p build/bench && $(B)/bench/bench_plan $(ARGS)
 bench-load: deps $(B)/bench/bench_load ## load rates beside the device's own (ARGS=--quick)
 	$(Q)$(B)/bench/bench_load $(ARGS)
 bench-latency: deps $(B)/bench/bench_latency ## a run beside ONNX Runtime's own terms, paired
