@@ -151,7 +151,7 @@ static void lowest(const char *part, const plan_case *c, unsigned seeds, bool wi
         plan_row row = plan_ours(c, &q);
         snprintf(way, sizeof(way), "plimsoll seed %u", seed);
         show(part, c, way, &row);
-        if (row.early_bytes) {
+        if (row.early_bytes && row.ms > EARLY_MS) {
             snprintf(way, sizeof(way), "plimsoll seed %u, first %.0f ms", seed, EARLY_MS);
             plan_row early = {
                 .ms = EARLY_MS, .height_bytes = row.early_bytes, .verdict = "feasible"};
