@@ -432,6 +432,39 @@ static void a_loop_carries_blocks_from_turn_to_turn(void **state)
     drop(&m);
 }
 
+/* A cache that is made anew, one token longer, at every turn: the old one goes when the new one is
+ * there, so each lives longer than a turn. */
+static void a_cache_that_grows_by_reallocation_is_a_loop_of_two_turns(void **state)
+{
+    (void)state;
+    enum { TURNS = 40 };
+    plim_record_step s[2 * TURNS], turn[2 * TURNS];
+    for (uint32_t t = 0; t < TURNS; t++) {
+        s[2 * t] = step_of(64 * (100 + t), t + 1 < TURNS ? 3 : PLIM_STEP_NONE);
+        s[2 * t + 1] = step_of(300, 1);
+    }
+
+    plim_record_loop loop = loop_of(s, 2 * TURNS);
+    assert_int_equal(loop.period, 4);
+    assert_ok(plim_record_loop_fold(s, 2 * TURNS, &loop, turn, &err));
+    made m = ready(turn, loop.period, true);
+    assert_true(m.height <= 64 * (139 + 138) + 300 + 64); /* the last turn's, nearly */
+
+    uint64_t at[2 * TURNS], bytes, hits;
+    plim_replay_begin(m.replay, true);
+    for (uint32_t k = loop.first; k < 2 * TURNS; k++) {
+        assert_true(plim_replay_alloc(m.replay, s[k].size_bytes, 0, &at[k]));
+        if (k % 2) {
+            assert_true(plim_replay_free(m.replay, at[k], &bytes));
+        } else if (k >= loop.first + 2) {
+            assert_true(plim_replay_free(m.replay, at[k - 2], &bytes));
+        }
+    }
+    hits = stats_of(&m).hit_count;
+    assert_int_equal(hits, 2 * TURNS - loop.first);
+    drop(&m);
+}
+
 static void a_life_across_the_cut_is_the_circle_with_a_gap(void **state)
 {
     (void)state;
@@ -610,6 +643,7 @@ int main(void)
         cmocka_unit_test(extra_and_missing_calls_cost_a_few_misses),
         cmocka_unit_test(a_run_that_ends_early_is_recognised_by_its_next_start),
         cmocka_unit_test(a_loop_carries_blocks_from_turn_to_turn),
+        cmocka_unit_test(a_cache_that_grows_by_reallocation_is_a_loop_of_two_turns),
         cmocka_unit_test(a_life_across_the_cut_is_the_circle_with_a_gap),
         cmocka_unit_test(what_outlived_a_run_holds_the_next_one_up_until_it_is_gone),
         cmocka_unit_test(a_plan_of_other_steps_is_refused),
