@@ -3,9 +3,9 @@
  *
  * Decides the turns. In each round the exact search is asked about one rung of a ladder between
  * the bound and the best plan, then the local search goes on from the best plan with half as
- * much. Rounds grow by half, so that the one which is right for an instance waits no longer
- * than a few times what it needs. The bound itself is every
- * other rung: only there can a failure prove anything about the lowest plan.
+ * much; whoever finds a lower plan has his share doubled. Rounds grow by half, so that the one
+ * which is right for an instance waits no longer than a few times what it needs. The bound itself
+ * is every other rung: only there can a failure prove anything about the lowest plan.
  *
  * Invariants: the plan never gets higher; a bound is raised only by a proof; the order of turns
  * depends on nothing but the instance, the seed and the limit.
@@ -21,6 +21,9 @@
 #define NODES_A_STEP 16u   /* what a step of the local search costs, in nodes of the exact one */
 #define NODES_FIRST  8192u /* of the first round */
 #define RUNGS        3u
+#define SHARE_FIRST  32u
+#define SHARE_MIN    8u
+#define SHARE_MAX    512u
 
 typedef struct turns {
     const plan_lowest_ask *ask;
@@ -30,6 +33,7 @@ typedef struct turns {
     plan_improve *improve;
     uint64_t *offsets, *tried;
     uint32_t next_run[RUNGS];
+    uint32_t share; /* of the local search in a round, in 64ths of the exact one's */
 } turns;
 
 static size_t up_to_64(size_t bytes)
@@ -104,7 +108,7 @@ static void adopt(turns *self, uint64_t height, const char *strategy)
     }
 }
 
-/* Rung 0 is the goal, 1 an eighth of the way from there to the plan, 2 a unit below the plan.
+/* Rung 0 is the goal, 1 an eighth of the way from there to the plan, 2 half of it.
  * Who has no use for a plan above the goal is helped by rung 0 alone. */
 static uint32_t rung_of(const turns *self, uint32_t round)
 {
@@ -115,7 +119,7 @@ static uint32_t rung_of(const turns *self, uint32_t round)
 static uint64_t rung_bytes(const turns *self, uint32_t rung)
 {
     uint64_t unit = self->grid.unit_bytes, low = goal(self), high = self->answer->height_bytes;
-    uint64_t gap = high - low, above = rung == 1 ? gap / 8 : rung == 2 ? gap - 1 : 0;
+    uint64_t gap = high - low, above = rung == 1 ? gap / 8 : rung == 2 ? gap / 2 : 0;
     return low + above / unit * unit;
 }
 
@@ -140,6 +144,7 @@ static void search_turn(turns *self, const plan_piece *pieces, uint32_t rung, ui
     self->next_run[rung] = found.run;
     if (verdict == PLAN_FEASIBLE) {
         adopt(self, height_of(self, pieces, self->tried), "search");
+        self->share = self->share > SHARE_MIN ? self->share / 2 : SHARE_MIN;
         if (self->improve && !plan_improve_start(self->improve, self->offsets)) {
             self->improve = NULL;
         }
@@ -162,6 +167,7 @@ static void improve_turn(turns *self, uint64_t nodes)
     if (is_lower) {
         uint64_t height = plan_improve_best(self->improve, self->tried);
         adopt(self, height, "local search");
+        self->share = self->share < SHARE_MAX ? self->share * 2 : SHARE_MAX;
     }
 }
 
@@ -193,7 +199,7 @@ void plan_lowest(const plan_piece *pieces, size_t piece_count, const plan_span *
                  size_t span_count, const plan_lowest_ask *ask, void *memory, size_t memory_bytes,
                  uint64_t *offsets_bytes, plan_lowest_answer *answer)
 {
-    turns self = {.ask = ask, .answer = answer, .offsets = offsets_bytes};
+    turns self = {.ask = ask, .answer = answer, .offsets = offsets_bytes, .share = SHARE_FIRST};
     size_t need = plan_lowest_bytes(piece_count, span_count);
     unsigned char *at = memory;
     if (need == 0 || !memory || memory_bytes < need || answer->height_bytes <= goal(&self) ||
@@ -206,7 +212,7 @@ void plan_lowest(const plan_piece *pieces, size_t piece_count, const plan_span *
             search_turn(&self, pieces, rung_of(&self, round), nodes);
         }
         if (self.improve && !is_done(&self)) {
-            improve_turn(&self, nodes / 2);
+            improve_turn(&self, nodes * self.share / 64);
         }
         nodes += nodes / 2;
     }
