@@ -91,6 +91,12 @@ static void pattern_write(plim_region *self, uint64_t from, uint64_t to)
     }
     plim_region_unpoison(self, from, to - from);
     for (uint64_t i = from; i < to;) {
+        if (i % 8 == 0 && to - i >= 8) {
+            uint64_t word = pattern_word(i / 8);
+            memcpy(self->base + i, &word, sizeof(word));
+            i += sizeof(word);
+            continue;
+        }
         piece p = pattern_at(i, to);
         memcpy(self->base + i, p.bytes, p.size);
         i += p.size;
@@ -106,6 +112,13 @@ static bool pattern_holds(plim_region *self, uint64_t from, uint64_t to)
     bool holds = true;
     plim_region_unpoison(self, from, to - from);
     for (uint64_t i = from; i < to;) {
+        if (i % 8 == 0 && to - i >= 8) {
+            uint64_t word;
+            memcpy(&word, self->base + i, sizeof(word));
+            holds = holds && word == pattern_word(i / 8);
+            i += sizeof(word);
+            continue;
+        }
         piece p = pattern_at(i, to);
         holds = holds && memcmp(self->base + i, p.bytes, p.size) == 0;
         i += p.size;
