@@ -29,7 +29,10 @@ static void read_into(const char *name, char *to)
 }
 
 /* memreport with @arguments in which %s is @path, under environment @before. */
-__attribute__((format(printf, 2, 0))) static int run(const char *before, const char *arguments, const char *path)
+static int run(const char *before, const char *arguments, const char *path)
+    __attribute__((format(printf, 2, 0)));
+
+static int run(const char *before, const char *arguments, const char *path)
 {
     char words[2 * PATH_MAX], command[4 * PATH_MAX];
     snprintf(words, sizeof(words), arguments, path);

@@ -468,6 +468,79 @@ static void the_same_episodes_as_v2_and_as_v3_decode_to_equal_bytes(void **state
     plim_survey_close(survey);
 }
 
+/* A copy of the v3.0 data set, which tests may damage. */
+static const char *copied_v3(void)
+{
+    static char copy[PATH_MAX];
+    char command[5 * PATH_MAX];
+    const char *set = real_set("episodes/groot-picknplace-v30-derived");
+    snprintf(copy, sizeof(copy), "%s/v3", cm_tmp());
+    snprintf(command, sizeof(command), "rm -rf '%s' && cp -r '%s' '%s' && chmod -R u+w '%s'", copy,
+             set, copy, copy);
+    assert_int_equal(system(command), 0);
+    return copy;
+}
+
+/* Cuts @name shorter and shorter, @step bytes at a time, @count times. */
+static void shrink(const char *set, const char *name, size_t step, unsigned count)
+{
+    char path[PATH_MAX];
+    uint64_t bytes = file_size(set, name);
+    snprintf(path, sizeof(path), "%.3000s/%s", set, name);
+    for (unsigned i = 1; i <= count && i * step <= bytes; i++) {
+        plim_survey *survey;
+        const plim_survey_episode *e = NULL;
+        assert_int_equal(truncate(path, (off_t)(bytes - i * step)), 0);
+        plim_status status = open_set(set, &survey);
+        while (status == PLIM_OK && (status = plim_survey_next(survey, &e, &err)) == PLIM_OK && e) {
+            assert_true(e->disk_bytes <= UINT32_MAX);
+        }
+        if (status == PLIM_OK && !warned.losing) {
+            fail_msg("%s cut by %zu: nothing is said", name, i * step);
+        }
+        plim_survey_close(survey);
+    }
+}
+
+static void shared_files_cut_short_are_told(void **state)
+{
+    (void)state;
+
+    shrink(copied_v3(), "meta/episodes/chunk-000/file-000.parquet", 1, 4096);
+    shrink(copied_v3(), "data/chunk-000/file-000.parquet", 7, 900);
+    shrink(copied_v3(), "videos/observation.images.ego_view/chunk-000/file-000.mp4", 61, 500);
+
+    assert_int_equal(plim_region_mark(home), 0);
+}
+
+static void a_range_of_shared_files_finds_its_rows(void **state)
+{
+    (void)state;
+    const char *set = real_set("episodes/groot-picknplace-v30-derived");
+    uint64_t disk[5];
+    plim_survey *survey;
+    const plim_survey_episode *e;
+    unsigned count = 0;
+
+    assert_ok(open_set(set, &survey));
+    while (plim_survey_next(survey, &e, &err) == PLIM_OK && e && count < 5) {
+        disk[count++] = e->disk_bytes;
+    }
+    plim_survey_close(survey);
+    for (uint64_t i = 0; i < count; i++) {
+        plim_survey_opts o = plim_survey_opts_default();
+        o.is_range = true;
+        o.first_index = o.last_index = i;
+        assert_ok(plim_survey_open(set, &o, home, &survey, &err));
+        assert_ok(plim_survey_next(survey, &e, &err));
+        assert_int_equal(e->index, i);
+        assert_int_equal(e->disk_bytes, disk[i]);
+        plim_survey_close(survey);
+    }
+
+    assert_int_equal(count, 5);
+}
+
 /* ---- arithmetic ---- */
 
 static void pixels_take_what_their_form_takes(void **state)
@@ -542,6 +615,8 @@ int main(void)
                                         finish),
         cmocka_unit_test_setup_teardown(the_same_episodes_as_v2_and_as_v3_decode_to_equal_bytes,
                                         start, finish),
+        cmocka_unit_test_setup_teardown(shared_files_cut_short_are_told, start, finish),
+        cmocka_unit_test_setup_teardown(a_range_of_shared_files_finds_its_rows, start, finish),
         cmocka_unit_test(pixels_take_what_their_form_takes),
         cmocka_unit_test(a_window_never_takes_more_than_the_whole),
     };

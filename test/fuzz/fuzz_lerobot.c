@@ -10,7 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_path(const plim_lerobot *lerobot, const char *key)
 {
     char path[512];
-    if (plim_lerobot_path(lerobot, "set", key, 1234, path, sizeof(path), NULL) == PLIM_OK &&
+    plim_status status =
+        lerobot->is_v3
+            ? plim_lerobot_shared_path(lerobot, "set", key, 12, 34, path, sizeof(path), NULL)
+            : plim_lerobot_path(lerobot, "set", key, 1234, path, sizeof(path), NULL);
+    if (status == PLIM_OK &&
         (strncmp(path, "set/", 4) != 0 || strstr(path, "/../") || strlen(path) >= sizeof(path))) {
         abort();
     }
@@ -20,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static plim_dataset_info info;
     static plim_warnings warnings;
-    plim_lerobot lerobot = {.info = &info, .warnings = &warnings};
+    plim_lerobot lerobot = {.info = &info, .warnings = &warnings, .takes_v3 = true};
     plim_lerobot_episode episodes[64];
     plim_file_bytes file;
     plim_error err;
