@@ -11,10 +11,10 @@
 
 #include "arena/plan_search_state.h"
 
-#define RUN_NODES      1000 /* times Luby's sequence */
-#define TURNS_IN_ORDER 3
-#define ASK_EVERY      256
-#define TRAIL_EACH_MAX 96
+#define RUN_UNIT(items) (UINT64_C(5) * (items) / 2 + 64) /* a dive and as many again to mend it */
+#define TURNS_IN_ORDER  3
+#define ASK_EVERY       256
+#define TRAIL_EACH_MAX  96
 
 /* ---- memory ---- */
 
@@ -372,7 +372,7 @@ static void plan_run(plan_search *self, uint64_t seed, uint32_t index)
                                     {.rule = LOWEST_VALLEY, .key_order = FULL_AREA_LIFE}};
     const uint32_t way_count = sizeof(ways) / sizeof(ways[0]);
     self->run = ways[index % way_count];
-    self->run.node_limit = RUN_NODES * luby(index / way_count);
+    self->run.node_limit = luby(index / way_count) * RUN_UNIT(self->item_count);
     if (index < way_count) {
         plan_search_forget(self);
     }
