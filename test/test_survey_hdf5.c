@@ -207,6 +207,25 @@ static void arrays_that_claim_too_much_are_cut_to_the_file(void **state)
     unsetenv("PLIMSOLL_HDF5");
 }
 
+static void pointer_in_a_folder_is_an_episode_that_is_not_there(void **state)
+{
+    (void)state;
+    char folder[400], path[512];
+    snprintf(folder, sizeof(folder), "%s/pointers", cm_tmp());
+    assert_int_equal(mkdir(folder, 0700), 0);
+    snprintf(path, sizeof(path), "%s/episode_3.hdf5", folder);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 2414613\n", f);
+    fclose(f);
+
+    survey_totals t = survey_walk(folder, NULL);
+
+    assert_int_equal(t.episode_count, 1);
+    assert_int_equal(t.incomplete_count, 1);
+    assert_int_equal(t.parts_bytes, t.file_bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +236,7 @@ int main(void)
         cmocka_unit_test(damaged_files_are_answers_and_still_add_up),
         cmocka_unit_test(reader_that_dies_makes_the_file_damaged),
         cmocka_unit_test(arrays_that_claim_too_much_are_cut_to_the_file),
+        cmocka_unit_test(pointer_in_a_folder_is_an_episode_that_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,61 +99,6 @@ static void close_hdf5(plim_survey *self)
     }
 }
 
-/* The next file's program is started; state->file "" and child.pid 0 when there is none. */
-static plim_status start_file(plim_survey *self, bool *is_end, plim_error *err)
-{
-    hdf5_state *state = self->state;
-    plim_file_bytes file;
-    const char *name = "";
-    *is_end = !state->is_folder && state->is_begun;
-    state->is_begun = true;
-    if (state->is_folder) {
-        PLIM_TRY(plim_series_next(&state->series, &name, err));
-        *is_end = !name;
-    }
-    if (*is_end) {
-        return PLIM_OK;
-    }
-    snprintf(state->file, sizeof(state->file), "%s", name);
-    state->has_episode = state->is_overlapping = false;
-    state->metadata_bytes = state->left_bytes = 0;
-    plim_error mine;
-    plim_status status = plim_survey_open_file(self, name, &file, &mine);
-    if (status != PLIM_OK) {
-        plim_survey_lost(self, "", &mine);
-        return PLIM_OK;
-    }
-    state->left_bytes = file.size_bytes;
-    plim_survey_count_file(self, file.size_bytes);
-    plim_file_bytes_close(&file);
-    char *arguments[] = {state->program, self->path, NULL};
-    return plim_child_start(&state->child, state->program, arguments, err);
-}
-
-static void damaged(plim_survey *self, const char *text)
-{
-    const hdf5_state *state = self->state;
-    plim_error error = {.status = PLIM_E_FORMAT, .what = "hdf5"};
-    snprintf(error.found, sizeof(error.found), "%s", text);
-    plim_error_detail(&error, "%s", state->file[0] ? state->file : self->root);
-    plim_survey_lost(self, "", &error);
-}
-
-/* As much of @bytes as is left of the file. */
-static uint64_t take_bytes(plim_survey *self, uint64_t bytes)
-{
-    hdf5_state *state = self->state;
-    if (bytes > state->left_bytes) {
-        if (!state->is_overlapping) {
-            damaged(self, "arrays that claim more than the file has");
-        }
-        state->is_overlapping = true;
-        bytes = state->left_bytes;
-    }
-    state->left_bytes -= bytes;
-    return bytes;
-}
-
 /* The number in a file's name when it keeps indexes rising, else the next one. */
 static uint64_t index_of(const hdf5_state *state, const plim_hdf5_record *r)
 {
@@ -195,6 +140,62 @@ static plim_status begin(plim_survey *self, const plim_hdf5_record *r, plim_erro
     PLIM_TRY(plim_survey_begin(self, index, PLIM_HDF5_FEATURES, err));
     name_episode(self, r);
     return PLIM_OK;
+}
+
+/* The next file's program is started; state->file "" and child.pid 0 when there is none. */
+static plim_status start_file(plim_survey *self, bool *is_end, plim_error *err)
+{
+    hdf5_state *state = self->state;
+    plim_file_bytes file;
+    const char *name = "";
+    *is_end = !state->is_folder && state->is_begun;
+    state->is_begun = true;
+    if (state->is_folder) {
+        PLIM_TRY(plim_series_next(&state->series, &name, err));
+        *is_end = !name;
+    }
+    if (*is_end) {
+        return PLIM_OK;
+    }
+    snprintf(state->file, sizeof(state->file), "%s", name);
+    state->has_episode = state->is_overlapping = false;
+    state->metadata_bytes = state->left_bytes = 0;
+    plim_error mine;
+    plim_status status = plim_survey_open_file(self, name, &file, &mine);
+    if (status != PLIM_OK) { /* an episode all the same, with nothing in it */
+        PLIM_TRY(begin(self, &(plim_hdf5_record){.kind = PLIM_HDF5_EPISODE}, err));
+        plim_survey_lost(self, "", &mine);
+        return PLIM_OK;
+    }
+    state->left_bytes = file.size_bytes;
+    plim_survey_count_file(self, file.size_bytes);
+    plim_file_bytes_close(&file);
+    char *arguments[] = {state->program, self->path, NULL};
+    return plim_child_start(&state->child, state->program, arguments, err);
+}
+
+static void damaged(plim_survey *self, const char *text)
+{
+    const hdf5_state *state = self->state;
+    plim_error error = {.status = PLIM_E_FORMAT, .what = "hdf5"};
+    snprintf(error.found, sizeof(error.found), "%s", text);
+    plim_error_detail(&error, "%s", state->file[0] ? state->file : self->root);
+    plim_survey_lost(self, "", &error);
+}
+
+/* As much of @bytes as is left of the file. */
+static uint64_t take_bytes(plim_survey *self, uint64_t bytes)
+{
+    hdf5_state *state = self->state;
+    if (bytes > state->left_bytes) {
+        if (!state->is_overlapping) {
+            damaged(self, "arrays that claim more than the file has");
+        }
+        state->is_overlapping = true;
+        bytes = state->left_bytes;
+    }
+    state->left_bytes -= bytes;
+    return bytes;
 }
 
 static plim_status add_feature(plim_survey *self, const plim_hdf5_record *r, plim_error *err)
@@ -358,11 +359,13 @@ static plim_status next(plim_survey *self, bool *is_end, plim_error *err)
         bool done = false;
         if (!state->child.pid) {
             PLIM_TRY(start_file(self, is_end, err));
+            done = state->has_episode && !state->is_skipped; /* one that cannot be opened */
         }
         if (state->child.pid) {
             PLIM_TRY(read_records(self, &done, err));
         }
         if (done) {
+            state->has_episode = false;
             return PLIM_OK;
         }
     }
