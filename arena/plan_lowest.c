@@ -2,7 +2,7 @@
 /* plan_lowest.c - who searches next, for how long, and under which capacity.
  *
  * Decides the turns. In each round the exact search is asked about one rung of a ladder between
- * the bound and the best plan, then the local search goes on from the best plan with half as
+ * the bound and the best plan, then the local search goes on from the best plan with as
  * much; whoever finds a lower plan has his share doubled. Rounds grow by half, so that the one
  * which is right for an instance waits no longer than a few times what it needs. The bound itself
  * is every other rung: only there can a failure prove anything about the lowest plan.
@@ -21,8 +21,8 @@
 #define NODES_A_STEP 16u   /* what a step of the local search costs, in nodes of the exact one */
 #define NODES_FIRST  8192u /* of the first round */
 #define RUNGS        3u
-#define SHARE_FIRST  32u
-#define SHARE_MIN    8u
+#define SHARE_FIRST  64u
+#define SHARE_MIN    32u
 #define SHARE_MAX    512u
 
 typedef struct turns {
