@@ -130,6 +130,12 @@ static inline int32_t align_start(const plan_search *self, uint32_t i, int32_t a
     return align == 1 ? at : (at + align - 1) & -align;
 }
 
+/* plan_search_tables.c: what the capacity decides. UNKNOWN: to be searched, unless the
+ * capacity is then 0, which is more than the solver counts to. */
+plan_verdict plan_tables_prepare(plan_search *self, uint64_t capacity_bytes);
+/* Ranks by life and by area, for drawn orders. */
+void plan_tables_rank(plan_search *self);
+
 /* plan_search_lanes.c: one row of starts per colour of the grid, sections side by side. */
 /* Takes the widest vectors that this machine has. */
 void plan_lanes_choose(plan_search *self);
