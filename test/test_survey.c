@@ -246,6 +246,41 @@ static void an_lfs_pointer_is_not_downloaded_with_its_size(void **state)
     plim_survey_close(survey);
 }
 
+static void a_count_without_a_list_ends_where_the_files_end(void **state)
+{
+    (void)state;
+    const char *set = make_small("-n 4,4 -s 64");
+    char path[PATH_MAX], *text;
+    size_t bytes;
+    uint8_t *info = made_file(set, "meta/info.json", &bytes);
+    plim_survey *survey;
+    const plim_survey_episode *e;
+    unsigned whole = 0;
+    snprintf(path, sizeof(path), "%.3000s/meta/episodes.jsonl", set);
+    assert_int_equal(unlink(path), 0);
+    text = calloc(1, bytes + 64);
+    assert_non_null(text);
+    char *at = strstr(memcpy(text, info, bytes), "\"total_episodes\":");
+    assert_non_null(at);
+    at += strlen("\"total_episodes\":");
+    size_t digits = strspn(at, " 0123456789");
+    memmove(at + 10, at + digits, strlen(at + digits) + 1);
+    memcpy(at, "2000000000", 10);
+    write_bytes(set, "meta/info.json", text, strlen(text));
+    free(text);
+    free(info);
+
+    assert_ok(open_set(set, &survey));
+    while (plim_survey_next(survey, &e, &err) == PLIM_OK && e && e->index < 1000) {
+        whole += e->is_complete && e->frames == 4;
+    }
+
+    assert_null(e);
+    assert_int_equal(whole, 2);
+    assert_true(warned.losing > 0);
+    plim_survey_close(survey);
+}
+
 static void a_lie_about_the_length_is_one_warning(void **state)
 {
     (void)state;
@@ -602,6 +637,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(missing_video_is_an_incomplete_episode_and_the_walk_goes_on,
                                         start, finish),
         cmocka_unit_test_setup_teardown(an_lfs_pointer_is_not_downloaded_with_its_size, start,
+                                        finish),
+        cmocka_unit_test_setup_teardown(a_count_without_a_list_ends_where_the_files_end, start,
                                         finish),
         cmocka_unit_test_setup_teardown(a_lie_about_the_length_is_one_warning, start, finish),
         cmocka_unit_test_setup_teardown(a_range_measures_only_its_episodes, start, finish),

@@ -151,8 +151,8 @@ void plim_survey_lost(plim_survey *self, const char *feature, const plim_error *
     if (cut && strcmp(err->found, "an LFS pointer") == 0) {
         w.code = "not-downloaded";
         w.bytes = strtoull(err->detail, NULL, 10);
-        snprintf(text, sizeof(text), "%s is an LFS pointer: %" PRIu64 " bytes not downloaded",
-                 below_root(self, cut + sizeof(pointer) - 1), w.bytes);
+        snprintf(text, sizeof(text), "%s is an LFS pointer, not downloaded",
+                 below_root(self, cut + sizeof(pointer) - 1));
     } else if (err->status == PLIM_E_NOT_FOUND) {
         w.code = "missing";
         snprintf(text, sizeof(text), "%s is missing", where);

@@ -13,6 +13,7 @@
 #include "src/survey/survey_lerobot.h"
 
 #define PROBE_COUNT 8u
+#define MISSES_MAX  64u /* absent in a row, when only info.json says how many there are */
 
 static bool probe(const plim_survey_source *source)
 {
@@ -140,7 +141,8 @@ static plim_status next_entry(plim_survey *self, plim_lerobot_episode *out, bool
     for (;;) {
         *is_end = false;
         if (!set->has_episodes) {
-            *is_end = set->next_index >= self->info.episode_count;
+            *is_end = set->next_index >= self->info.episode_count || set->misses == MISSES_MAX ||
+                      set->next_index > INT32_MAX;
             *out = (plim_lerobot_episode){.index = (uint32_t)set->next_index++,
                                           .length = PLIM_EPISODE_STEPS_MAX};
         } else {
@@ -287,6 +289,7 @@ plim_status plim_survey_v2_next(plim_survey *self, bool *is_end, plim_error *err
     PLIM_TRY(plim_survey_begin(self, entry.index, set->info.feature_count + PLIM_PARQUET_LEAVES_MAX,
                                err));
     PLIM_TRY(read_table(self, entry.index, err));
+    set->misses = set->parquet.leaf_count ? 0 : set->misses + 1;
     uint64_t steps = steps_of(self, &entry);
     for (uint32_t i = 0; i < set->info.feature_count; i++) {
         if (plim_survey_is_camera(set, i)) {

@@ -35,6 +35,7 @@ typedef struct plim_survey_set {
     plim_json_feed feed;
     bool has_episodes;
     uint64_t next_index;
+    uint32_t misses;      /* tables that were absent or damaged, in a row */
     uint64_t last_index;  /* of the episode before; UINT64_MAX: none yet */
     uint32_t *task_bytes; /* by task_index: what CPython holds for the text; worklog only */
     uint32_t task_limit;

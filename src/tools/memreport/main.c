@@ -165,6 +165,7 @@ int report_refuse(const char *doing, const plim_error *err)
     case PLIM_E_FORMAT:
     case PLIM_E_RANGE:
     case PLIM_E_IO:
+    case PLIM_E_UNSUPPORTED:
         return REPORT_NOTHING;
     case PLIM_E_ARG:
         return REPORT_USAGE;

@@ -205,8 +205,7 @@ static void write_json(const recorded_walk *self, const plan_need *n, const plan
                                          : "false",
            p->smallest);
     printf(r->budget ? "%" PRIu64 : "null", p->largest);
-    printf(",\"cameras\":%u,\"decoded_a_step\":%" PRIu64 "}", n->cameras,
-           n->decoded_a_step);
+    printf(",\"cameras\":%u,\"decoded_a_step\":%" PRIu64 "}", n->cameras, n->decoded_a_step);
     recorded_json_warnings(self, code);
 }
 

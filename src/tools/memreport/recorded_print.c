@@ -302,8 +302,12 @@ void recorded_print_warnings(const recorded_walk *self)
     fflush(stdout);
     for (uint32_t i = 0; i < self->kept_warnings && !r->is_quiet; i++) {
         const recorded_warning *w = &self->warnings[i];
-        bool has_size = w->bytes && strcmp(w->code, "declared-missing") == 0;
-        fprintf(stderr, "warning: %s%s%s%s\n", w->text, has_size ? " (would be " : "",
+        bool is_absent = strcmp(w->code, "declared-missing") == 0;
+        bool has_size = w->bytes && (is_absent || strcmp(w->code, "not-downloaded") == 0);
+        fprintf(stderr, "warning: %s%s%s%s\n", w->text,
+                !has_size   ? ""
+                : is_absent ? " (would be "
+                            : " (",
                 has_size ? recorded_size(r, w->bytes, size, sizeof(size)) : "",
                 has_size ? ")" : "");
     }

@@ -67,8 +67,7 @@ int recorded_open(recorded_walk *self, const recorded_request *r)
     if (status == PLIM_OK) {
         return REPORT_OK;
     }
-    int code = report_refuse(r->path, &err);
-    return status == PLIM_E_UNSUPPORTED ? REPORT_NOTHING : code;
+    return report_refuse(r->path, &err);
 }
 
 void recorded_close(recorded_walk *self)
