@@ -147,13 +147,12 @@ static void print_bins(const recorded_request *r, const dataset_sums *s)
 static void print_files(const recorded_request *r, const plim_survey_info *info)
 {
     char size[32];
-    printf("\nfiles: %" PRIu64 ", %s", info->file_count,
+    printf("\nall files: %" PRIu64 ", %s\n", info->file_count,
            recorded_size(r, info->file_bytes, size, sizeof(size)));
     for (uint32_t i = 0; i < info->shared_count; i++) {
-        printf("%s%s %s", i ? ", " : "; of no episode: ", info->shared[i].name,
+        printf("%s%-22s %11s\n", i ? "  " : "of them of no episode:\n  ", info->shared[i].name,
                recorded_size(r, info->shared[i].bytes, size, sizeof(size)));
     }
-    putchar('\n');
 }
 
 static void print_table(const recorded_walk *self, const dataset_sums *s)
