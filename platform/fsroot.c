@@ -6,14 +6,16 @@
  */
 #include "platform/fsroot.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static int open_at_root(const char *root, const char *path)
+static int open_at_root(const char *root, const char *path, int flags)
 {
     char full[PATH_MAX];
     int n = snprintf(full, sizeof(full), "%s/%s", root ? root : "", path);
@@ -21,7 +23,7 @@ static int open_at_root(const char *root, const char *path)
         errno = ENAMETOOLONG;
         return -1;
     }
-    return open(full, O_RDONLY | O_CLOEXEC);
+    return open(full, O_RDONLY | O_CLOEXEC | flags);
 }
 
 static ssize_t read_some(int fd, char *to, size_t room)
@@ -33,19 +35,22 @@ static ssize_t read_some(int fd, char *to, size_t room)
     return n;
 }
 
+static plim_status refuse_open(const char *what, const char *root, const char *path,
+                               plim_error *err)
+{
+    int e = errno;
+    plim_status code = e == ENOENT || e == ESRCH ? PLIM_E_NOT_FOUND : PLIM_E_IO;
+    (void)PLIM_FAIL(err, code, .what = what, .os_errno = e);
+    plim_error_detail(err, "%s/%s", root ? root : "", path);
+    return code;
+}
+
 plim_status plim_lines_open(const char *root, const char *path, plim_lines *out, plim_error *err)
 {
     out->begin = out->end = 0;
     out->at_end = out->cutting = false;
-    out->fd = open_at_root(root, path);
-    if (out->fd < 0) {
-        int e = errno;
-        plim_status code = e == ENOENT || e == ESRCH ? PLIM_E_NOT_FOUND : PLIM_E_IO;
-        (void)PLIM_FAIL(err, code, .what = "a file of the system", .os_errno = e);
-        plim_error_detail(err, "%s/%s", root ? root : "", path);
-        return code;
-    }
-    return PLIM_OK;
+    out->fd = open_at_root(root, path, 0);
+    return out->fd < 0 ? refuse_open("a file of the system", root, path, err) : PLIM_OK;
 }
 
 void plim_lines_close(plim_lines *self)
@@ -114,7 +119,7 @@ bool plim_fsroot_read(const char *root, const char *path, char *out, size_t out_
                       size_t *out_bytes)
 {
     out[0] = 0;
-    int fd = open_at_root(root, path);
+    int fd = open_at_root(root, path, 0);
     if (fd < 0) {
         return false;
     }
@@ -129,6 +134,39 @@ bool plim_fsroot_read(const char *root, const char *path, char *out, size_t out_
         *out_bytes = used;
     }
     return n >= 0;
+}
+
+plim_status plim_folder_open(const char *root, const char *path, plim_folder *out, plim_error *err)
+{
+    out->used = out->at = 0;
+    out->fd = open_at_root(root, path, O_DIRECTORY);
+    return out->fd < 0 ? refuse_open("a folder of the system", root, path, err) : PLIM_OK;
+}
+
+const char *plim_folder_next(plim_folder *self)
+{
+    for (;;) {
+        if (self->at >= self->used) {
+            self->used = syscall(SYS_getdents64, self->fd, self->buffer, sizeof(self->buffer));
+            self->at = 0;
+            if (self->used <= 0) {
+                return NULL;
+            }
+        }
+        const struct dirent64 *entry = (const struct dirent64 *)(self->buffer + self->at);
+        self->at += entry->d_reclen;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            return entry->d_name;
+        }
+    }
+}
+
+void plim_folder_close(plim_folder *self)
+{
+    if (self->fd >= 0) {
+        close(self->fd);
+        self->fd = -1;
+    }
 }
 
 bool plim_parse_u64(const char *text, uint64_t *out)

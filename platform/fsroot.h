@@ -32,6 +32,18 @@ void plim_lines_close(plim_lines *self);
 bool plim_fsroot_read(const char *root, const char *path, char *out, size_t out_room,
                       size_t *out_bytes);
 
+/* The names in a folder, in the system's order, without a heap; "." and ".." are left out. */
+typedef struct plim_folder {
+    int fd;
+    long used, at;
+    _Alignas(8) char buffer[4096];
+} plim_folder;
+/* Errors: as plim_lines_open. */
+PLIM_MUST_USE plim_status plim_folder_open(const char *root, const char *path, plim_folder *out,
+                                           plim_error *err);
+const char *plim_folder_next(plim_folder *self); /* lent until the next call; NULL at the end */
+void plim_folder_close(plim_folder *self);
+
 /* "  1234 kB" and plain numbers; false when no number stands there or it overflows. */
 bool plim_parse_u64(const char *text, uint64_t *out);
 

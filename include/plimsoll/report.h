@@ -82,7 +82,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_report_gather_self(const struct plim_are
                                                            plim_error *err);
 
 /* plim_report_gather_process - another process, from the account that it publishes
- * (@account_path, NULL: none) and from the kernel. No root and no debugger needed for one's own.
+ * (@account_path; NULL: where its runtime publishes, if it does) and from the kernel. No root and
+ * no debugger needed for one's own.
  * Its regions cannot be measured from outside: tagged rows hold what was charged, and the
  * difference to its anonymous pages is unattributed.
  * Errors:  E_NOT_FOUND no such process or file; E_IO; E_FORMAT not an account. */

@@ -46,7 +46,8 @@ typedef struct plim_runtime_opts {
     plim_log_level log_level; /* lowest that is written; default 0 = everything */
     plim_log_sink log_sink;   /* NULL: no log */
     void *log_context;
-    const char *account_path;     /* publish the account in this file; NULL: do not */
+    const char *account_path;     /* publish the account in this file; NULL: without
+                                   * a name, for readers that know the process */
     const char *sysroot;          /* a folder with a captured proc and sys; NULL: this machine */
     plim_large_pages large_pages; /* of payloads; AUTO: plim_provider_large, else anonymous memory
                                    * and the reason in the log. Nothing reads it, and REQUIRE is

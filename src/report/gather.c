@@ -7,14 +7,12 @@
  * kernel, so that a page counted twice or not at all shows as "unattributed".
  * Algorithm: walk smaps once; O(mappings x regions), both in the hundreds.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "platform/fsroot.h"
+#include "platform/linux/account_copy.h"
 #include "platform/linux/probes.h"
 #include "plimsoll/arena.h"
 #include "src/report/rows.h"
@@ -272,32 +270,21 @@ plim_status plim_report_gather_self(const plim_arena *arena, const char *const *
     return plim_report_close_sum(out, err);
 }
 
-/* Maps the published account for as long as it is read. */
-static plim_status take_published(plim_report *out, const char *path, plim_error *err)
+/* From a file, or from wherever the process publishes it; having none is no failure then. */
+static plim_status take_published(plim_report *out, uint32_t pid, const char *path, plim_error *err)
 {
-    struct stat st;
+    plim_account_copy copy;
     const plim_budget *budget = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        (void)PLIM_FAIL(err, PLIM_E_NOT_FOUND, .what = "published account");
-        plim_error_detail(err, "%s", path);
-        return PLIM_E_NOT_FOUND;
+    if (path) {
+        PLIM_TRY(plim_account_copy_file(path, &copy, err));
+    } else if (plim_account_copy_process("", pid, &copy, NULL) != PLIM_OK) {
+        return PLIM_OK;
     }
-    if (fstat(fd, &st) != 0 || st.st_size <= 0) {
-        close(fd);
-        return plim_error_set(err, PLIM_E_FORMAT, "published account", "size", "an account",
-                              "an empty file");
-    }
-    void *image = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    if (image == MAP_FAILED) {
-        return PLIM_FAIL(err, PLIM_E_IO, .what = "published account");
-    }
-    plim_status rc = plim_budget_attach(image, (size_t)st.st_size, &budget, err);
+    plim_status rc = plim_budget_attach(copy.image, copy.image_bytes, &budget, err);
     if (rc == PLIM_OK) {
         rc = take_account(out, budget, true, err);
     }
-    munmap(image, (size_t)st.st_size);
+    plim_account_copy_close(&copy);
     return rc;
 }
 
@@ -307,12 +294,10 @@ plim_status plim_report_gather_process(uint32_t pid, const char *account_path, p
     gathering g;
     memset(&g, 0, sizeof(g));
     memset(out, 0, sizeof(*out));
-    if (account_path) {
-        PLIM_TRY(take_published(out, account_path, err));
-    }
+    PLIM_TRY(take_published(out, pid, account_path, err));
     PLIM_TRY(plim_mappings_walk("", pid, take_mapping, &g, err));
     PLIM_TRY(plim_process_memory_read(pid, &out->process, err));
     take_names(out, pid);
-    PLIM_TRY(add_process_rows(out, &g, account_path == NULL, err));
+    PLIM_TRY(add_process_rows(out, &g, out->account.cap_bytes == 0, err));
     return plim_report_close_sum(out, err);
 }

@@ -15,6 +15,7 @@
 
 #include "arena/bytes.h"
 #include "arena/opts.h"
+#include "platform/linux/account_copy.h"
 #include "src/runtime/state.h"
 
 #define OWNER_LIMIT        128u
@@ -192,16 +193,20 @@ static plim_status open_budget(plim_runtime *self, plim_runtime_opts *o, plim_er
     if (o->budget.cap_bytes == 0 && o->budget.total_bytes == 0) {
         o->budget.total_bytes = self->host.memory_bytes;
     }
+    uint64_t bytes;
+    if (!bytes_mul(o->budget.owner_limit, ACCOUNT_OWNER_ROOM, &bytes) ||
+        !bytes_add(bytes, ACCOUNT_BASE_BYTES, &bytes)) {
+        return PLIM_FAIL(err, PLIM_E_RANGE, .what = "account file");
+    }
     if (o->account_path) {
-        uint64_t bytes;
-        if (!bytes_mul(o->budget.owner_limit, ACCOUNT_OWNER_ROOM, &bytes) ||
-            !bytes_add(bytes, ACCOUNT_BASE_BYTES, &bytes)) {
-            return PLIM_FAIL(err, PLIM_E_RANGE, .what = "account file");
-        }
         PLIM_TRY(plim_file_provider_open(&self->account_file, o->account_path, bytes, err));
         self->has_account_file = true;
-        home = &self->account_file.base;
+    } else if (home == plim_provider_mmap()) {
+        /* Where memreport looks by the process's number alone; a kernel without is no failure. */
+        self->has_account_file =
+            plim_provider_shm_open(&self->account_file, PLIM_ACCOUNT_MEMFD, bytes, NULL) == PLIM_OK;
     }
+    home = self->has_account_file ? &self->account_file.base : home;
     return plim_budget_open(home, &o->budget, &self->budget, err);
 }
 
