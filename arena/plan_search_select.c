@@ -194,20 +194,23 @@ static bool select_lowest(plan_search *self, section_range c, uint32_t *item)
     return true;
 }
 
-/* Counts who starts at the floor of each section of the valley; false when one of them also
- * lies elsewhere, at another floor. */
-static bool count_candidates(plan_search *self, section_range valley, int32_t floor)
+/* One with gaps may also need sections elsewhere whose floor is lower, where others still fit
+ * below it: it waits until all of its sections have come up to its start. */
+static bool may_be_placed(const plan_search *self, uint32_t i, int32_t floor)
+{
+    return self->grid->items[i].span_count == 1 || lies_in_valley(self, i, floor);
+}
+
+/* Counts who may be placed at the floor in each section of the valley. */
+static void count_candidates(plan_search *self, section_range valley, int32_t floor)
 {
     uint32_t *count = self->count_here; /* first of changes from section to section */
     memset(count + valley.lower, 0, (valley.upper - valley.lower + 1) * sizeof(*count));
     for (uint32_t i = self->first_at[valley.lower]; i < self->first_at[valley.upper]; i++) {
-        if (self->start[i] != floor || self->level[i]) {
+        if (self->start[i] != floor || self->level[i] || !may_be_placed(self, i, floor)) {
             continue;
         }
         const plan_item *of = &self->grid->items[i];
-        if (of->span_count > 1 && !lies_in_valley(self, i, floor)) {
-            return false;
-        }
         for (uint32_t k = of->first_span; k < of->first_span + of->span_count; k++) {
             const plan_span *span = &self->grid->spans[k];
             if (span->upper <= valley.upper) {
@@ -219,7 +222,6 @@ static bool count_candidates(plan_search *self, section_range valley, int32_t fl
     for (uint32_t s = valley.lower + 1; s < valley.upper; s++) {
         count[s] += count[s - 1];
     }
-    return true;
 }
 
 static bool is_valley(const plan_search *self, section_range v, section_range c, int32_t floor)
@@ -237,10 +239,10 @@ static bool select_section(plan_search *self, section_range c, uint32_t *section
         section_range valley = run_at(self, s, c.upper);
         int32_t floor = floor_at(self, s);
         s = valley.upper;
-        if (floor == lane_none(self) || !is_valley(self, valley, c, floor) ||
-            !count_candidates(self, valley, floor)) {
+        if (floor == lane_none(self) || !is_valley(self, valley, c, floor)) {
             continue;
         }
+        count_candidates(self, valley, floor);
         for (uint32_t k = valley.lower; k < valley.upper; k++) {
             uint64_t count = self->count_here[k], weight = self->failures[k] + 1;
             int32_t slack = self->capacity - floor - remaining_at(self, k);
@@ -267,7 +269,7 @@ static bool select_fail_first(plan_search *self, section_range c, uint32_t *item
     candidate best = {.item = NO_ITEM};
     for (uint32_t k = self->in_section_at[section]; k < self->in_section_at[section + 1]; k++) {
         uint32_t i = self->in_section[k];
-        if (self->level[i] || self->start[i] != floor) {
+        if (self->level[i] || self->start[i] != floor || !may_be_placed(self, i, floor)) {
             continue;
         }
         if (self->rest[i] < floor) {

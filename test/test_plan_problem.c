@@ -97,6 +97,40 @@ static void problems_of_every_kind_are_sound_and_bounded(void **state)
     assert_true(optimal * 100 > regions * 90); /* greedy, and so little to do */
 }
 
+/* Proofs too: with all the nodes that it wants, the search ends at the oracle's height. */
+static void searched_plans_are_lowest_and_proven(void **state)
+{
+    static plan_made m;
+    plan_made_opts made = everything;
+    plim_plan_opts o = plim_plan_opts_default();
+    uint64_t seed = cm_seed() + 5;
+    size_t above = 0, proven = 0, planned = 0;
+    plim_error err;
+    (void)state;
+    made.with_pairs = made.with_regions = made.with_fixed = false;
+    o.effort = PLIM_PLAN_SEARCH;
+
+    for (int k = 0; k < 2000; k++) {
+        plim_plan_result result;
+        plan_made_random(&m, &made, &seed);
+        if (have_collision(&m.problem)) {
+            continue;
+        }
+        assert_ok(solve(&m.problem, NULL, &result, &err));
+        uint64_t bound = result.lower_bound_bytes;
+        assert_ok(solve(&m.problem, &o, &result, &err));
+        assert_ok(verify(&m.problem, result.height_bytes, &err));
+        uint64_t best = plan_oracle_height(&m.problem, 0);
+        assert_int_equal(result.height_bytes, best);
+        assert_true(result.lower_bound_bytes <= best);
+        above += best > bound;
+        proven += result.is_optimal;
+        planned++;
+    }
+    assert_true(above > 50); /* a gap, so the proof is the search's and not the bound's */
+    assert_int_equal(proven, planned);
+}
+
 static void what_cannot_fit_is_proven_not_to(void **state)
 {
     static plan_made m;
@@ -505,6 +539,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(problems_of_every_kind_are_sound_and_bounded),
+        cmocka_unit_test(searched_plans_are_lowest_and_proven),
         cmocka_unit_test(what_cannot_fit_is_proven_not_to),
         cmocka_unit_test(verifier_agrees_with_the_oracle_on_moved_buffers),
         cmocka_unit_test(a_pair_at_one_offset_is_known_to_the_verifier),

@@ -258,6 +258,37 @@ static void all_of_it_together_agrees_with_the_oracle(void **state)
     assert_true(above > INSTANCES / 10);
 }
 
+static void one_piece(uint64_t size, uint32_t lower, uint32_t upper)
+{
+    pieces[piece_count++] =
+        (plan_piece){.size_bytes = size, .first_span = (uint32_t)span_count, .span_count = 1};
+    spans[span_count++] = (plan_span){lower, upper};
+}
+
+/* Above the fixed piece there are two to choose from. The one with a gap is the greater, but at
+ * its other end three more still fit below it. */
+static void a_piece_with_a_gap_waits_for_all_of_its_sections(void **state)
+{
+    (void)state;
+    piece_count = span_count = 0;
+    one_piece(5, 2, 3);
+    pieces[0].is_fixed = true;
+    one_piece(5, 0, 1);
+    pieces[1].span_count = 2;
+    spans[span_count++] = (plan_span){2, 3};
+    one_piece(1, 1, 2);
+    one_piece(1, 2, 3);
+    one_piece(1, 0, 1);
+    one_piece(2, 0, 1);
+    one_piece(3, 0, 1);
+    open_search();
+
+    assert_decided(11, 1, 0, PLAN_FEASIBLE);
+    assert_decided(10, 1, 0, PLAN_INFEASIBLE);
+
+    close_search();
+}
+
 /* A piece of one byte that meets nobody keeps the unit at a byte, and so heights above what
  * 16 bits hold. */
 static void wide_lanes_agree_with_the_oracle(void **state)
@@ -406,6 +437,7 @@ int main(void)
         cmocka_unit_test(gaps_agree_with_the_oracle),
         cmocka_unit_test(fixed_offsets_agree_with_the_oracle),
         cmocka_unit_test(all_of_it_together_agrees_with_the_oracle),
+        cmocka_unit_test(a_piece_with_a_gap_waits_for_all_of_its_sections),
         cmocka_unit_test(wide_lanes_agree_with_the_oracle),
         cmocka_unit_test(the_eleven_fall_within_ten_thousand_nodes),
         cmocka_unit_test(the_order_of_rows_changes_nothing),
