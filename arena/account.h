@@ -68,6 +68,17 @@ static inline uint64_t account_image_bytes(uint32_t owner_limit)
            owner_limit * (sizeof(account_owner) + PLIM_TAG_COUNT * sizeof(account_cell));
 }
 
+/* Where the note begins, and what the whole account takes of its home. */
+#define ACCOUNT_NOTE_ALIGN 64u
+static inline uint64_t account_note_offset(uint64_t image_bytes)
+{
+    return (image_bytes + ACCOUNT_NOTE_ALIGN - 1) & ~(uint64_t)(ACCOUNT_NOTE_ALIGN - 1);
+}
+static inline uint64_t account_footprint_bytes(uint32_t owner_limit)
+{
+    return account_note_offset(account_image_bytes(owner_limit)) + sizeof(account_note);
+}
+
 static inline account_owner *account_owners(const plim_budget *self)
 {
     return (account_owner *)((uintptr_t)self + sizeof(*self));
@@ -91,6 +102,9 @@ bool plim_budget_knows(const plim_budget *self, plim_owner owner, plim_tag tag);
 
 /* The largest cells now, largest first; unused entries are zeroed. Allocates nothing. */
 void plim_account_holders(const plim_budget *self, plim_holder out[PLIM_ERROR_HOLDERS]);
+
+/* plim_budget_close for an account that others read afterwards: the block stays as it is. */
+void plim_budget_leave(plim_budget *self);
 
 /* A charge that takes back what was credited before (a restore): the cap is checked, the
  * seal is not, because it is not growth. */

@@ -17,16 +17,9 @@
 #include "arena/checks.h"
 #include "arena/opts.h"
 
-#define NOTE_ALIGN 64u
-
-static uint64_t note_offset(uint64_t image_bytes)
-{
-    return (image_bytes + NOTE_ALIGN - 1) & ~(uint64_t)(NOTE_ALIGN - 1);
-}
-
 static account_note *note_of(plim_budget *self)
 {
-    return (account_note *)((char *)self + note_offset(self->image_bytes));
+    return (account_note *)((char *)self + account_note_offset(self->image_bytes));
 }
 
 /* ---- open and close ---- */
@@ -85,7 +78,7 @@ plim_status plim_budget_open(plim_provider *home, const plim_budget_opts *opts, 
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "owner_limit", .want = owner_limit,
                          .limit = PLIM_OWNER_LIMIT_MAX);
     }
-    uint64_t end = note_offset(account_image_bytes(owner_limit)) + sizeof(account_note);
+    uint64_t end = account_footprint_bytes(owner_limit);
     if (!bytes_align_up(end, plim_provider_page_bytes(home), &mapped) || mapped > cap) {
         return PLIM_FAIL(err, PLIM_E_BUDGET, .what = "the account itself", .want = mapped,
                          .have = cap, .limit = cap);
@@ -119,6 +112,14 @@ void plim_budget_close(plim_budget *self)
     memset(self->magic, 0, sizeof(self->magic));
     plim_provider_decommit(home, self, mapped);
     plim_provider_release(home, self, mapped);
+}
+
+void plim_budget_leave(plim_budget *self)
+{
+    if (self) {
+        PLIM_ASSERT(atomic_load(&self->used) == self->mapped_bytes);
+        plim_provider_release(note_of(self)->home, self, self->mapped_bytes);
+    }
 }
 
 /* ---- owners ---- */

@@ -10,6 +10,7 @@
 #include "plimsoll/arena.h"
 #include "plimsoll/backend.h"
 #include "plimsoll/backend_plugin.h"
+#include "plimsoll/black_box.h"
 #include "plimsoll/budget.h"
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"
@@ -238,9 +239,24 @@ static const layout layouts[] = {
     AT(plim_episode_stats, video_now_bytes, 48),
     AT(plim_episode_stats, table_bytes, 88),
 
-    SIZE(plim_runtime_opts, 128),
+    SIZE(plim_box_sample, 96),
+    AT(plim_box_sample, refusal_count, 88),
+    SIZE(plim_box_refusal, 560),
+    AT(plim_box_refusal, what, 96),
+    AT(plim_box_refusal, holders, 416),
+    SIZE(plim_box_record, 2072),
+    AT(plim_box_record, as, 24),
+    SIZE(plim_box_facts, 328),
+    AT(plim_box_facts, cap_bytes, 256),
+    AT(plim_box_facts, written_count, 320),
+    SIZE(plim_box_reader, 1152),
+    AT(plim_box_reader, account, 328),
+    AT(plim_box_reader, private_words, 1088),
+
+    SIZE(plim_runtime_opts, 144),
     AT(plim_runtime_opts, seal, 80),
     AT(plim_runtime_opts, sysroot, 112),
+    AT(plim_runtime_opts, black_box_bytes, 136),
     SIZE(plim_engine_spec, 152),
     AT(plim_engine_spec, prepack, 44),
     AT(plim_engine_spec, load, 88),

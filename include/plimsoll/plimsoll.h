@@ -16,6 +16,7 @@
 
 #include "plimsoll/arena.h"
 #include "plimsoll/backend.h"
+#include "plimsoll/black_box.h"
 #include "plimsoll/budget.h"
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"

@@ -12,6 +12,7 @@
 #define PLIMSOLL_RUNTIME_H
 
 #include "plimsoll/backend_plugin.h"
+#include "plimsoll/black_box.h"
 #include "plimsoll/load.h"
 #include "plimsoll/recording.h"
 
@@ -52,6 +53,11 @@ typedef struct plim_runtime_opts {
     plim_large_pages large_pages; /* of payloads; AUTO: plim_provider_large, else anonymous memory
                                    * and the reason in the log. Nothing reads it, and REQUIRE is
                                    * refused, when a provider is given */
+    const char *black_box_path;   /* publish the account there, keep what happened behind it
+                                   * (black_box.h), and leave the file at close; the box of the run
+                                   * before becomes PATH.previous. NULL: do not. Not together with
+                                   * account_path: it is one already */
+    uint64_t black_box_bytes;     /* of its ring, charged as other; 0: PLIM_BLACK_BOX_BYTES */
 } plim_runtime_opts;
 
 /* Engines alive at once in one runtime. */
@@ -81,6 +87,8 @@ static inline plim_runtime_opts plim_runtime_opts_default(void)
  * Owns:    gives *@out; keeps what opts point to until close.
  * Threads: the runtime may be used from any thread.
  * Errors:  as plim_budget_open and plim_arena_open; E_BUDGET when the reserve does not fit;
+ *          E_STATE  what lies at black_box_path or PATH.previous is no box, or a live one's;
+ *          E_NOMEM  no room on the disk for the whole black box;
  *          E_UNSUPPORTED  large pages are required and cannot be had (detail: why).
  */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_open(const plim_runtime_opts *opts,

@@ -191,15 +191,8 @@ static void segment_decommit(plim_provider *base, void *at, size_t size_bytes)
     }
 }
 
-static void segment_release(plim_provider *base, void *at, size_t size_bytes)
+static void forget(plim_segment_provider *self, const void *at)
 {
-    plim_segment_provider *self = (plim_segment_provider *)base;
-    off_t offset = 0;
-    if (!offset_of(self, at, size_bytes, &offset)) {
-        return;
-    }
-    munmap(at, size_bytes);
-    punch(self, offset, size_bytes);
     lock(self);
     for (size_t i = 0; i < PLIM_SEGMENT_MAPS; i++) {
         if (self->maps[i].base == at) {
@@ -207,6 +200,35 @@ static void segment_release(plim_provider *base, void *at, size_t size_bytes)
         }
     }
     unlock(self);
+}
+
+static void segment_release(plim_provider *base, void *at, size_t size_bytes)
+{
+    plim_segment_provider *self = (plim_segment_provider *)base;
+    off_t offset = 0;
+    if (offset_of(self, at, size_bytes, &offset)) {
+        munmap(at, size_bytes);
+        punch(self, offset, size_bytes);
+        forget(self, at);
+    }
+}
+
+/* The same two for a segment whose content outlives its maps (plim_segment_keep). */
+static void kept_decommit(plim_provider *base, void *at, size_t size_bytes)
+{
+    off_t offset = 0;
+    if (offset_of((plim_segment_provider *)base, at, size_bytes, &offset)) {
+        (void)mprotect(at, size_bytes, PROT_NONE);
+    }
+}
+
+static void kept_release(plim_provider *base, void *at, size_t size_bytes)
+{
+    off_t offset = 0;
+    if (offset_of((plim_segment_provider *)base, at, size_bytes, &offset)) {
+        munmap(at, size_bytes);
+        forget((plim_segment_provider *)base, at);
+    }
 }
 
 /* Commit took the room; on a disk's file system the pages themselves come at first touch. */
@@ -274,6 +296,12 @@ void plim_segment_init(plim_segment_provider *self, const char *name, int fd, si
     self->base.ops = &self->table;
     self->fd = fd;
     self->size_bytes = size_bytes;
+}
+
+void plim_segment_keep(plim_segment_provider *self)
+{
+    self->table.decommit = kept_decommit;
+    self->table.release = kept_release;
 }
 
 void plim_segment_deinit(plim_segment_provider *self)

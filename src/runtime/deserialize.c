@@ -296,9 +296,12 @@ static plim_status fill(const plim_claim *claim, const plim_engine_spec *spec, c
     plim_engine *e = claim->engine;
     plim_error own = {.status = PLIM_OK};
     bool is_same = false;
+    PLIM_LOG(e->runtime, PLIM_LOG_INFO, "load_begin", "\"engine\":\"%s\",\"path\":\"%s\"",
+             spec->name, real);
     plim_status status = load(e, spec, real, claim->twin, &is_same, &own);
     if (status == PLIM_OK && !is_same) {
         log_loaded(e);
+        plim_black_box_notice(&e->runtime->box);
         plim_share_publish(e);
         *out = e;
     } else {

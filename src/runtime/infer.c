@@ -109,6 +109,7 @@ static plim_status run(plim_engine *e, const run_args *a, bool record, plim_erro
     }
     if (status == PLIM_OK) {
         account(e, elapsed_ns);
+        plim_black_box_tick(&e->runtime->box, start_ns + elapsed_ns);
         PLIM_LOG(e->runtime, PLIM_LOG_DEBUG, "run", "\"engine\":\"%s\",\"ns\":%" PRIu64, e->name,
                  elapsed_ns);
         return PLIM_OK;

@@ -5,8 +5,8 @@
  * whatever the arguments hold: string arguments are escaped, and a fragment that does not fit
  * or is not a member list is replaced by its own text, cut, with "cut": true.
  * A level that is off costs one comparison: nothing is formatted, nothing is allocated. A
- * line is formatted on the stack of the thread that logs, and given to the sink under the
- * log's lock, so lines of threads never mix.
+ * line is formatted on the stack of the thread that logs, and given to the black box and to the
+ * sink under the log's lock, so lines of threads never mix.
  */
 #include "src/runtime/log.h"
 
@@ -43,8 +43,15 @@ const char *plim_log_level_name(plim_log_level level)
 
 void plim_log_init(plim_log *self, plim_log_level level, plim_log_sink sink, void *context)
 {
-    *self = (plim_log){.level = sink ? level : PLIM_LOG_OFF, .sink = sink, .context = context};
+    level = sink ? level : PLIM_LOG_OFF;
+    *self = (plim_log){.level = level, .sink_level = level, .sink = sink, .context = context};
     pthread_mutex_init(&self->lock, NULL);
+}
+
+void plim_log_tee(plim_log *self, plim_black_box *box)
+{
+    self->box = box;
+    self->level = self->level > PLIM_LOG_INFO ? PLIM_LOG_INFO : self->level;
 }
 
 void plim_log_deinit(plim_log *self)
@@ -107,9 +114,9 @@ void plim_log_write(plim_log *self, plim_log_level level, const char *event, con
 
     plim_line_init(&line, buffer, sizeof(buffer));
     pthread_mutex_lock(&self->lock);
+    uint64_t ns = clock_ns(CLOCK_MONOTONIC), wall_ns = clock_ns(CLOCK_REALTIME);
     plim_line_say(&line, "{\"ts\":%llu,\"wall\":%llu,\"level\":\"%s\",\"event\":\"",
-                  (unsigned long long)clock_ns(CLOCK_MONOTONIC),
-                  (unsigned long long)clock_ns(CLOCK_REALTIME), plim_log_level_name(level));
+                  (unsigned long long)ns, (unsigned long long)wall_ns, plim_log_level_name(level));
     plim_line_raw(&line, name, event_text.used_bytes);
     plim_line_raw(&line, "\",\"label\":\"", 11);
     plim_line_raw(&line, label, label_text.used_bytes);
@@ -117,6 +124,11 @@ void plim_log_write(plim_log *self, plim_log_level level, const char *event, con
     add_fragment(&line, &fragment);
     plim_line_raw(&line, "}", 1);
     self->line_count++;
-    self->sink(self->context, level, line.buffer, line.used_bytes);
+    if (self->box && level >= PLIM_LOG_INFO) { /* first: a sink may be where the process dies */
+        plim_black_box_line(self->box, level, ns, wall_ns, line.buffer, line.used_bytes);
+    }
+    if (level >= self->sink_level) {
+        self->sink(self->context, level, line.buffer, line.used_bytes);
+    }
     pthread_mutex_unlock(&self->lock);
 }

@@ -7,19 +7,25 @@
 #include <stdarg.h>
 
 #include "plimsoll/runtime.h"
+#include "src/runtime/box.h"
 
 #define PLIM_LOG_LINE_BYTES 2048 /* the longest line, with its NUL */
 #define PLIM_LABEL_BYTES    32
 
 typedef struct plim_log {
-    plim_log_level level;
+    plim_log_level level;      /* lowest that goes anywhere */
+    plim_log_level sink_level; /* lowest that goes to the sink; OFF without one */
     plim_log_sink sink;
     void *context;
+    plim_black_box *box;  /* NULL: none; gets everything from info up */
     pthread_mutex_t lock; /* one line at a time */
     uint64_t line_count;  /* lines that were formatted; under the lock */
 } plim_log;
 
 void plim_log_init(plim_log *self, plim_log_level level, plim_log_sink sink, void *context);
+/* plim_log_tee - lines of level info and above go to @box too, kept until deinit, before the sink
+ * sees them. Not while others log. */
+void plim_log_tee(plim_log *self, plim_black_box *box);
 void plim_log_deinit(plim_log *self);
 bool plim_log_is_on(const plim_log *self, plim_log_level level);
 void plim_log_write(plim_log *self, plim_log_level level, const char *event, const char *format,

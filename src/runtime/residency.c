@@ -29,6 +29,7 @@ plim_status plim_engine_stream_in(plim_engine *e, const plim_load_opts *opts, bo
     plim_load_stats stats = {.payload_bytes = 0};
     uint64_t window = PLIM_LOAD_WINDOW_BYTES;
     PLIM_TRY(charge_window(e, window, is_growth, err));
+    plim_black_box_notice(&e->runtime->box); /* this is where a load needs most */
     plim_status status = plim_engine_load(e->file, plim_region_base(e->payload), opts, &stats, err);
     plim_budget_credit(e->runtime->budget, e->owner, PLIM_TAG_LOAD_WINDOW, window);
     if (status == PLIM_OK) {
@@ -162,8 +163,17 @@ static plim_status alone(plim_engine *e, plim_status (*change)(plim_engine *e, p
         return PLIM_FAIL(err, PLIM_E_STATE, .what = "the engine was released");
     }
     pthread_mutex_lock(&s->run_lock);
-    plim_status status = change(e, err);
+    plim_error own = {.status = PLIM_OK};
+    plim_status status = change(e, &own);
     pthread_mutex_unlock(&s->run_lock);
+    if (status != PLIM_OK) {
+        own.status = status;
+        plim_runtime_log_error(e->runtime, PLIM_LOG_ERROR, "residency_failed", e->name, &own);
+        if (err) {
+            *err = own;
+        }
+    }
+    plim_black_box_notice(&e->runtime->box);
     return status;
 }
 

@@ -5,7 +5,8 @@
  * because the account's own file must be there before the budget; the pages are charged as
  * soon as there is an account. The system's reserve and the declared framework bytes are
  * charged at once, so that they are never given to an engine. Refuses what does not fit, and
- * compile once sealed.
+ * compile once sealed. A start that is refused leaves its black box too, if it came that far:
+ * closed, with the refusal in it.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "arena/account.h"
 #include "arena/bytes.h"
 #include "arena/opts.h"
 #include "platform/linux/account_copy.h"
@@ -31,15 +33,41 @@ uint64_t plim_runtime_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Is it memory that was refused? Then somebody will ask who had it. */
+static bool is_refusal(const plim_error *err)
+{
+    return err->status == PLIM_E_BUDGET || err->status == PLIM_E_NOMEM ||
+           err->status == PLIM_E_FRAG || err->holders[0].bytes != 0;
+}
+
+#define ERROR_MEMBERS                                                                              \
+    "\"engine\":\"%s\",\"status\":\"%s\",\"what\":\"%s\",\"field\":\"%s\",\"wanted\":\"%s\","      \
+    "\"found\":\"%s\",\"want\":%" PRIu64 ",\"have\":%" PRIu64 ",\"limit\":%" PRIu64                \
+    ",\"detail\":\"%s\",\"holders\":["
+#define ERROR_HOLDER "{\"owner\":\"%s\",\"tag\":\"%s\",\"bytes\":%" PRIu64 "}"
+
 void plim_runtime_log_error(plim_runtime *self, plim_log_level level, const char *event,
                             const char *name, const plim_error *err)
 {
-    PLIM_LOG(self, level, event,
-             "\"engine\":\"%s\",\"status\":\"%s\",\"what\":\"%s\",\"field\":\"%s\","
-             "\"wanted\":\"%s\",\"found\":\"%s\",\"want\":%" PRIu64 ",\"have\":%" PRIu64
-             ",\"limit\":%" PRIu64 ",\"detail\":\"%s\"",
-             name, plim_status_name(err->status), err->what ? err->what : "", err->field,
-             err->wanted, err->found, err->want, err->have, err->limit, err->detail);
+    static const char *const formats[] = {
+        ERROR_MEMBERS "]",
+        ERROR_MEMBERS ERROR_HOLDER "]",
+        ERROR_MEMBERS ERROR_HOLDER "," ERROR_HOLDER "]",
+        ERROR_MEMBERS ERROR_HOLDER "," ERROR_HOLDER "," ERROR_HOLDER "]",
+    };
+    const plim_holder *h = err->holders;
+    size_t count = 0;
+    while (count < PLIM_ERROR_HOLDERS && h[count].bytes) {
+        count++;
+    }
+    PLIM_LOG(self, level, event, formats[count], name, plim_status_name(err->status),
+             err->what ? err->what : "", err->field, err->wanted, err->found, err->want, err->have,
+             err->limit, err->detail, h[0].owner, plim_tag_name((plim_tag)h[0].tag), h[0].bytes,
+             h[1].owner, plim_tag_name((plim_tag)h[1].tag), h[1].bytes, h[2].owner,
+             plim_tag_name((plim_tag)h[2].tag), h[2].bytes);
+    if (is_refusal(err)) {
+        plim_black_box_refusal(&self->box, event, name, err);
+    }
 }
 
 /* ---- regions ---- */
@@ -65,6 +93,8 @@ void plim_runtime_drop(plim_runtime *self, plim_region **region)
 
 /* ---- open ---- */
 
+static void close_because(plim_runtime *self, const char *reason);
+
 /* Options of any age, with nested ones and zeros made explicit. */
 static plim_status take_opts(const plim_runtime_opts *given, plim_runtime_opts *out,
                              plim_error *err)
@@ -80,6 +110,10 @@ static plim_status take_opts(const plim_runtime_opts *given, plim_runtime_opts *
     if (out->provider && out->large_pages == PLIM_LARGE_PAGES_REQUIRE) {
         return PLIM_FAIL(err, PLIM_E_ARG,
                          .what = "runtime options: large pages are the given provider's affair");
+    }
+    if (out->account_path && out->black_box_path) {
+        return PLIM_FAIL(err, PLIM_E_ARG,
+                         .what = "runtime options: the black box publishes the account already");
     }
     out->budget.struct_size = sizeof(out->budget);
     out->budget.owner_limit = out->budget.owner_limit ? out->budget.owner_limit : OWNER_LIMIT;
@@ -187,12 +221,9 @@ static plim_status find_host(plim_runtime *self, const plim_runtime_opts *o, pli
     return plim_host_detect(o->sysroot, &self->host, err);
 }
 
-static plim_status open_budget(plim_runtime *self, plim_runtime_opts *o, plim_error *err)
+/* The segment that the account is to lie in, if there is one to be had. */
+static plim_status publish_account(plim_runtime *self, const plim_runtime_opts *o, plim_error *err)
 {
-    plim_provider *home = self->own_provider;
-    if (o->budget.cap_bytes == 0 && o->budget.total_bytes == 0) {
-        o->budget.total_bytes = self->host.memory_bytes;
-    }
     uint64_t bytes;
     if (!bytes_mul(o->budget.owner_limit, ACCOUNT_OWNER_ROOM, &bytes) ||
         !bytes_add(bytes, ACCOUNT_BASE_BYTES, &bytes)) {
@@ -201,11 +232,30 @@ static plim_status open_budget(plim_runtime *self, plim_runtime_opts *o, plim_er
     if (o->account_path) {
         PLIM_TRY(plim_file_provider_open(&self->account_file, o->account_path, bytes, err));
         self->has_account_file = true;
-    } else if (home == plim_provider_mmap()) {
+    } else if (self->own_provider == plim_provider_mmap()) {
         /* Where memreport looks by the process's number alone; a kernel without is no failure. */
         self->has_account_file =
             plim_provider_shm_open(&self->account_file, PLIM_ACCOUNT_MEMFD, bytes, NULL) == PLIM_OK;
     }
+    return PLIM_OK;
+}
+
+static plim_status open_budget(plim_runtime *self, plim_runtime_opts *o, plim_error *err)
+{
+    plim_provider *home = self->own_provider;
+    if (o->budget.cap_bytes == 0 && o->budget.total_bytes == 0) {
+        o->budget.total_bytes = self->host.memory_bytes;
+    }
+    if (o->black_box_path) {
+        PLIM_TRY(plim_black_box_home(&self->box, o->black_box_path, o->black_box_bytes,
+                                     o->budget.owner_limit, &home, err));
+        self->has_box = true;
+        PLIM_TRY(plim_budget_open(home, &o->budget, &self->budget, err));
+        PLIM_TRY(plim_black_box_start(&self->box, self->budget, &self->host, err));
+        plim_log_tee(&self->log, &self->box);
+        return PLIM_OK;
+    }
+    PLIM_TRY(publish_account(self, o, err));
     home = self->has_account_file ? &self->account_file.base : home;
     return plim_budget_open(home, &o->budget, &self->budget, err);
 }
@@ -259,6 +309,7 @@ static void log_configuration(plim_runtime *self, const plim_runtime_opts *o)
     PLIM_LOG(self, PLIM_LOG_INFO, "runtime_open",
              "\"version\":\"%s\",\"cap_bytes\":%" PRIu64 ",\"reserve_bytes\":%" PRIu64
              ",\"framework_bytes\":%" PRIu64 ",\"owner_limit\":%" PRIu32
+             ",\"black_box_path\":\"%s\",\"black_box_bytes\":%" PRIu64
              ",\"provider\":\"%s\",\"large_pages\":\"%s\",\"has_large_pages\":%s,"
              "\"large_pages_reason\":\"%s\",\"seal\":\"%s\",\"log_level\":\"%s\",\"account_path\":"
              "\"%s\","
@@ -266,11 +317,12 @@ static void log_configuration(plim_runtime *self, const plim_runtime_opts *o)
              ",\"multiprocessors\":%" PRIu32 ",\"memory_bytes\":%" PRIu64
              ",\"jetpack\":\"%s\",\"l4t\":\"%s\",\"tensorrt\":\"%s\"",
              plim_version(), plim_budget_cap_bytes(self->budget), o->reserve_bytes,
-             o->framework_bytes, o->budget.owner_limit, plim_provider_name(self->provider),
-             large[o->large_pages], self->has_large_pages ? "true" : "false", self->large_reason,
-             policies[o->seal], plim_log_level_name(self->log.level),
-             o->account_path ? o->account_path : "", o->sysroot, self->host.board, self->host.arch,
-             self->host.sm, self->host.multiprocessors, self->host.memory_bytes, self->host.jetpack,
+             o->framework_bytes, o->budget.owner_limit, o->black_box_path ? o->black_box_path : "",
+             self->box.ring_bytes, plim_provider_name(self->provider), large[o->large_pages],
+             self->has_large_pages ? "true" : "false", self->large_reason, policies[o->seal],
+             plim_log_level_name(self->log.sink_level), o->account_path ? o->account_path : "",
+             o->sysroot, self->host.board, self->host.arch, self->host.sm,
+             self->host.multiprocessors, self->host.memory_bytes, self->host.jetpack,
              self->host.l4t, self->host.tensorrt);
 }
 
@@ -278,6 +330,7 @@ plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out,
 {
     plim_runtime_opts o;
     plim_runtime *self = NULL;
+    plim_error own = {.status = PLIM_OK};
     if (!out) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime: out");
     }
@@ -285,21 +338,26 @@ plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out,
     PLIM_TRY(take_opts(opts, &o, err));
     PLIM_TRY(map_object(&o, &self, err));
     init_object(self, &o);
-    plim_status status = choose_provider(self, &o, err);
+    plim_status status = choose_provider(self, &o, &own);
     if (status == PLIM_OK) {
-        status = find_host(self, &o, err);
+        status = find_host(self, &o, &own);
     }
     if (status == PLIM_OK) {
-        status = open_budget(self, &o, err);
+        status = open_budget(self, &o, &own);
     }
     if (status == PLIM_OK) {
-        status = charge_fixed(self, &o, err);
+        status = charge_fixed(self, &o, &own);
     }
     if (status == PLIM_OK) {
-        status = open_arena(self, err);
+        status = open_arena(self, &own);
     }
     if (status != PLIM_OK) {
-        plim_runtime_close(self);
+        own.status = status;
+        plim_runtime_log_error(self, PLIM_LOG_ERROR, "open_failed", "", &own);
+        close_because(self, "the runtime could not be opened");
+        if (err) {
+            *err = own;
+        }
         return status;
     }
     log_configuration(self, &o);
@@ -309,28 +367,44 @@ plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out,
 
 /* ---- close ---- */
 
-void plim_runtime_close(plim_runtime *self)
+/* A box that was opened is home to the budget, and what it says is to stay. */
+static void close_budget(plim_runtime *self)
 {
-    if (!self) {
+    if (self->has_box) {
+        plim_budget_leave(self->budget);
+        plim_black_box_close(&self->box);
         return;
     }
+    plim_budget_close(self->budget);
+    if (self->has_account_file) {
+        plim_file_provider_close(&self->account_file);
+    }
+}
+
+static void close_because(plim_runtime *self, const char *reason)
+{
     for (size_t i = 0; i < PLIM_ENGINES_MAX; i++) {
         if (self->engines[i].state != PLIM_ENGINE_FREE) {
             plim_engine_teardown(&self->engines[i]);
         }
     }
     plim_arena_close(self->arena);
+    PLIM_LOG(self, PLIM_LOG_INFO, "runtime_close", "\"build_count\":%" PRIu64, self->build_count);
+    plim_black_box_end(&self->box, reason);
     for (size_t i = 0; i < sizeof(self->fixed) / sizeof(self->fixed[0]) && self->budget; i++) {
         credit_back(self, &self->fixed[i]);
     }
-    plim_budget_close(self->budget);
-    if (self->has_account_file) {
-        plim_file_provider_close(&self->account_file);
-    }
-    PLIM_LOG(self, PLIM_LOG_INFO, "runtime_close", "\"build_count\":%" PRIu64, self->build_count);
+    close_budget(self);
     deinit_object(self);
     plim_provider_large_close(&self->large_provider);
     unmap_object(self);
+}
+
+void plim_runtime_close(plim_runtime *self)
+{
+    if (self) {
+        close_because(self, "closed by the program");
+    }
 }
 
 /* ---- accessors and the small verbs ---- */
@@ -400,6 +474,7 @@ plim_status plim_runtime_seal(plim_runtime *self, plim_error *err)
     plim_budget_seal(self->budget, self->seal_policy);
     PLIM_LOG(self, PLIM_LOG_INFO, "seal", "\"used_bytes\":%" PRIu64,
              plim_budget_used_bytes(self->budget));
+    plim_black_box_sample(&self->box);
     return PLIM_OK;
 }
 
@@ -442,6 +517,7 @@ void plim_runtime_thermal(plim_runtime *self, plim_thermal *out)
     } else if (!out->is_known) {
         PLIM_LOG(self, PLIM_LOG_WARN, "thermal_unknown", "\"age_ns\":%" PRIu64, out->age_ns);
     }
+    plim_black_box_notice(&self->box);
 }
 
 void plim_runtime_label(plim_runtime *self, const char *label)

@@ -186,6 +186,7 @@ plim_status plim_engine_release(plim_engine *self, plim_error *err)
         PLIM_LOG(runtime, PLIM_LOG_INFO, "engine_released", "\"engine\":\"%s\"", self->name);
         plim_engine_teardown(self);
         plim_share_abandon(self);
+        plim_black_box_notice(&runtime->box);
     }
     return PLIM_OK;
 }

@@ -7,6 +7,7 @@
  *   scratch->block_lock blocks of one scratch and of its engines' sessions, recorder, replay
  *   runtime->arena_lock creation and destruction of regions
  *   log                 its own
+ *   box                 its own
  * An engine in state LOADING or CLOSING belongs to one thread; the rest of it is constant
  * while it is READY, except what the locks above guard.
  */
@@ -105,6 +106,8 @@ struct plim_runtime {
     uint64_t own_bytes;
     plim_file_provider account_file;
     bool has_account_file;
+    plim_black_box box;
+    bool has_box;                       /* its file is the budget's home */
     plim_large_provider large_provider; /* open when has_large_pages */
     bool has_large_pages, pays_page_tables;
     char large_reason[320]; /* why not */

@@ -144,6 +144,8 @@ tool_exit cmd_run(int argc, char **argv)
         {"--max-frames", OPTION_COUNT, &o.max_steps, "N", "steps of an episode at most"},
         {"--report", OPTION_TEXT, &report_path, "FILE", "write the JSON report there too"},
         {"--account", OPTION_TEXT, &o.account_path, "FILE", "publish the live account there"},
+        {"--black-box", OPTION_TEXT, &o.black_box_path, "FILE", "publish it there, with a record"},
+        {"--black-box-size", OPTION_SIZE, &o.black_box_bytes, "SIZE", "of that record (1 MiB)"},
         {"--log", OPTION_TEXT, &o.log_path, "FILE", "append the structured log there"},
         {"--json", OPTION_FLAG, &json, NULL, "one JSON object (plimsoll-report/1)"},
         {"--verbose", OPTION_FLAG, &o.verbose, NULL, "effective configuration and log on stderr"},

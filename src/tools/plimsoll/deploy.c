@@ -76,6 +76,8 @@ plim_status deploy_open(deployment *d, const plim_host *host, plim_error *err)
     o.host = host;
     o.seal = d->m->seal == PLIM_SEAL_COUNT ? PLIM_SEAL_COUNT : PLIM_SEAL_REFUSE;
     o.account_path = d->o->account_path;
+    o.black_box_path = d->o->black_box_path;
+    o.black_box_bytes = d->o->black_box_bytes;
     o.large_pages = (plim_large_pages)d->m->large_pages;
     if (d->o->log_path || d->o->verbose) {
         d->log = d->o->log_path ? fopen(d->o->log_path, "ae") : stderr;

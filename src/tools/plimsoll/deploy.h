@@ -21,7 +21,8 @@ typedef struct run_options {
     const char *dataset; /* NULL: no episode */
     uint32_t from, to;   /* half-open */
     uint64_t max_steps;  /* of an episode; 0: all */
-    const char *account_path, *log_path;
+    const char *account_path, *log_path, *black_box_path;
+    uint64_t black_box_bytes; /* 0: the default */
     bool verbose;
 } run_options;
 
