@@ -15,6 +15,7 @@
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"
 #include "plimsoll/load.h"
+#include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
 #include "plimsoll/provider.h"
@@ -267,6 +268,14 @@ static const layout layouts[] = {
     AT(plim_engine_stats, run_ns_total, 232),
     AT(plim_engine_stats, activation_live_peak_bytes, 304),
 
+    SIZE(plim_machine_row, 88),
+    AT(plim_machine_row, peak_bytes, 80),
+    SIZE(plim_machine_peer, 64),
+    SIZE(plim_machine, 24032),
+    AT(plim_machine, account, 200),
+    AT(plim_machine, rows, 1504),
+    SIZE(plim_machine_opts, 56),
+    AT(plim_machine_opts, with_gpu, 48),
     SIZE(plim_report_row, 96),
     AT(plim_report_row, peak_bytes, 72),
     AT(plim_report_row, known, 88),

@@ -21,6 +21,7 @@
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"
 #include "plimsoll/load.h"
+#include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
 #include "plimsoll/provider.h"

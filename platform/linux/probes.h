@@ -19,6 +19,9 @@ typedef struct plim_mapping {
     uint64_t from, to; /* addresses, half-open */
     plim_mapping_kind kind;
     uint64_t rss_bytes;
+    uint64_t pss_bytes, anonymous_bytes; /* its share of them; those that are no file's */
+    uint64_t inode;                      /* 0: no file */
+    uint32_t device_major, device_minor;
     const char *path; /* lent until the callback returns; "" when there is none */
 } plim_mapping;
 

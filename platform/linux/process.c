@@ -63,15 +63,23 @@ static plim_mapping_kind kind_of(const char *path)
 static bool parse_head(char *line, plim_mapping *out)
 {
     int path_at = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %*x %*x:%*x %*u %n", &out->from, &out->to,
-               &path_at) < 2 ||
+    plim_mapping m = {.from = 0};
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %*x %" SCNx32 ":%" SCNx32 " %" SCNu64 " %n",
+               &m.from, &m.to, &m.device_major, &m.device_minor, &m.inode, &path_at) < 5 ||
         path_at == 0) {
         return false;
     }
-    out->path = line + path_at;
-    out->kind = kind_of(out->path);
-    out->rss_bytes = 0;
+    m.path = line + path_at;
+    m.kind = kind_of(m.path);
+    *out = m;
     return true;
+}
+
+static void take_figure(const char *line, plim_mapping *m)
+{
+    if (!kib_after(line, "Rss:", &m->rss_bytes) && !kib_after(line, "Pss:", &m->pss_bytes)) {
+        (void)kib_after(line, "Anonymous:", &m->anonymous_bytes);
+    }
 }
 
 plim_status plim_mappings_walk(const char *root, uint32_t pid,
@@ -79,21 +87,24 @@ plim_status plim_mappings_walk(const char *root, uint32_t pid,
                                plim_error *err)
 {
     char name[64], path[1024] = "";
-    plim_mapping m = {.path = path};
+    plim_mapping m = {.path = NULL}, head;
     plim_lines lines;
     proc_path(name, sizeof(name), pid, "smaps");
     PLIM_TRY(plim_lines_open(root, name, &lines, err));
     for (char *line; (line = plim_lines_next(&lines));) {
-        if (kib_after(line, "Rss:", &m.rss_bytes)) {
-            visit(context, &m);
-        } else if (line[0] < 'A' || line[0] > 'Z') { /* heads start with a hexadecimal address */
-            plim_mapping head;
-            if (parse_head(line, &head)) {
-                snprintf(path, sizeof(path), "%s", head.path);
-                m = head;
-                m.path = path;
+        if (line[0] >= 'A' && line[0] <= 'Z') { /* heads start with a hexadecimal address */
+            take_figure(line, &m);
+        } else if (parse_head(line, &head)) {
+            if (m.path) {
+                visit(context, &m);
             }
+            snprintf(path, sizeof(path), "%s", head.path);
+            m = head;
+            m.path = path;
         }
+    }
+    if (m.path) {
+        visit(context, &m);
     }
     plim_lines_close(&lines);
     return PLIM_OK;

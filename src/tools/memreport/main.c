@@ -4,13 +4,12 @@
  * Reads what the runtime publishes and what the kernel says; needs no root and no debugger for
  * one's own processes. Refuses reports that do not follow their schema or do not add up.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "src/tools/memreport/live.h"
 #include "src/tools/memreport/memreport.h"
 #include "src/tools/memreport/recorded.h"
 #include "src/tools/run_table.h"
@@ -21,7 +20,8 @@ static const char HELP[] =
     "       memreport plan PATH [--window N] [--budget SIZE] [options]\n"
     "       memreport formats\n"
     "       memreport show [options] REPORT.json\n"
-    "       memreport live --pid PID [--account FILE] [options]\n"
+    "       memreport live [--pid PID] [options]\n"
+    "       memreport replay [options] RECORDING\n"
     "       memreport host [options]\n\n"
     "What recorded episodes weigh, on disk and in memory, before any is loaded (episode, dataset,\n"
     "plan); PATH is a data set's folder, a file or a bag, known by its content.\n"
@@ -44,15 +44,24 @@ static const char HELP[] =
     "  --strict          warnings count as damage\n"
     "  --json, --csv     for machines;  -o FILE: into a new file, -f: or an old one\n"
     "  -q                no title, warnings or progress;  -v: every column\n\n"
-    "options of show, live and host:\n"
+    "options of show and host:\n"
     "  --json            one JSON object a report\n"
     "  --si              MB (10^6) instead of MiB (2^20)\n"
-    "  --pid PID         live: the process\n"
-    "  --account FILE    live: the account it publishes (plimsoll run --account FILE)\n"
-    "  --interval SECS   live: print again after so many seconds\n"
-    "  --count N         live: how often (1; with --interval until the process ends)\n"
-    "  --fail-over SIZE  exit 1 when the account's peak or the resident peak is above; with\n"
-    "                    episode and dataset: when an episode needs more\n"
+    "  --fail-over SIZE  exit 1 when the peak is above; with episode and dataset: when an episode\n"
+    "                    needs more\n\n"
+    "options of live and replay (live on a terminal: a view that stays in place; q quits):\n"
+    "  --pid PID         open this process up; without: all of the machine, and who publishes\n"
+    "  --account FILE    its account, where it is not found by itself\n"
+    "  --file FILE       a row for this file's page cache (up to 32 times)\n"
+    "  --gpu             ask NVML too\n"
+    "  --once, --batch   one frame; or one under the other, as into a pipe\n"
+    "  --interval TIME   between frames: 1, 0.5, 200ms (1 s);  --count N: so many frames\n"
+    "  --record FILE     also write each frame there, for replay\n"
+    "  --fail-over SIZE  exit 1 when the process's peak, or without one the use, is above\n"
+    "  --sort KEY        kind, size, change or name\n"
+    "  --json, --csv, --prometheus   for machines;  -o FILE, -f: as above, renamed into place\n"
+    "                    for Prometheus\n"
+    "  --si, --no-color, --columns N, --root DIR (a captured proc and sys)\n\n"
     "  --help, --version\n\n"
     "exit: 0 fine, 1 above the cap, --budget or --fail-over, 2 wrong command line,\n"
     "3 incomplete, 4 nothing readable, 5 the system failed\n";
@@ -65,17 +74,8 @@ static int usage(const char *format, const char *word)
     return REPORT_USAGE;
 }
 
-static bool to_number(const char *text, uint64_t *out)
-{
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(text, &end, 10);
-    *out = n;
-    return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
-}
-
 /* "512 MiB", "1GB"; the units of the manifest. */
-static bool to_size(const char *text, uint64_t *out)
+bool report_to_size(const char *text, uint64_t *out)
 {
     static const struct {
         const char *name;
@@ -96,59 +96,22 @@ static bool to_size(const char *text, uint64_t *out)
     return false;
 }
 
-static int parse_one(request *r, const char *name, const char *value)
-{
-    uint64_t n;
-    if (strcmp(name, "--account") == 0) {
-        r->account = value;
-        return REPORT_OK;
-    }
-    if (strcmp(name, "--fail-over") == 0) {
-        return to_size(value, &r->fail_over) ? REPORT_OK
-                                             : usage("--fail-over '%s': a size with a unit", value);
-    }
-    if (!to_number(value, &n) || n > UINT32_MAX) {
-        return usage("'%s' is not a number", value);
-    }
-    if (strcmp(name, "--pid") == 0) {
-        r->pid = (uint32_t)n;
-    } else if (strcmp(name, "--interval") == 0) {
-        r->interval_s = n;
-    } else {
-        r->count = n;
-    }
-    return REPORT_OK;
-}
-
 static int parse(int argc, char **argv, request *r)
 {
-    static const char *const VALUED[] = {"--pid", "--account", "--interval", "--count",
-                                         "--fail-over"};
     for (int i = 2; i < argc; i++) {
-        bool known = true;
         if (strcmp(argv[i], "--json") == 0) {
             r->json = true;
         } else if (strcmp(argv[i], "--si") == 0) {
             r->si = true;
+        } else if (strcmp(argv[i], "--fail-over") == 0 && i + 1 == argc) {
+            return usage("%s wants a value", argv[i]);
+        } else if (strcmp(argv[i], "--fail-over") == 0) {
+            if (!report_to_size(argv[++i], &r->fail_over)) {
+                return usage("--fail-over '%s': a size with a unit", argv[i]);
+            }
         } else if (argv[i][0] != '-' && !r->file) {
             r->file = argv[i];
         } else {
-            known = false;
-        }
-        for (size_t k = 0; k < sizeof(VALUED) / sizeof(VALUED[0]) && !known; k++) {
-            if (strcmp(argv[i], VALUED[k]) == 0) {
-                if (i + 1 == argc) {
-                    return usage("%s wants a value", argv[i]);
-                }
-                int code = parse_one(r, argv[i], argv[i + 1]);
-                if (code != REPORT_OK) {
-                    return code;
-                }
-                known = true;
-                i++;
-            }
-        }
-        if (!known) {
             return usage("unexpected '%s'", argv[i]);
         }
     }
@@ -218,32 +181,6 @@ int report_print(const request *r, const plim_report *report)
     return rc == PLIM_OK ? report_verdict(r, report) : report_refuse("output", &err);
 }
 
-static int live(const request *r)
-{
-    static plim_report report;
-    plim_error err = {.status = PLIM_OK};
-    int worst = REPORT_OK;
-    uint64_t times = r->count ? r->count : r->interval_s ? UINT64_MAX : 1;
-    for (uint64_t i = 0; i < times; i++) {
-        if (i) {
-            struct timespec pause = {.tv_sec = (time_t)r->interval_s};
-            putchar('\n');
-            fflush(stdout);
-            nanosleep(&pause, NULL);
-        }
-        plim_status rc = plim_report_gather_process(r->pid, r->account, &report, &err);
-        if (rc == PLIM_E_NOT_FOUND && i) {
-            return worst; /* it has ended: that is what was waited for */
-        }
-        if (rc != PLIM_OK) {
-            return report_refuse("live", &err);
-        }
-        int code = report_print(r, &report);
-        worst = code > worst ? code : worst;
-    }
-    return worst;
-}
-
 int main(int argc, char **argv)
 {
     request r = {.json = false};
@@ -265,13 +202,15 @@ int main(int argc, char **argv)
     if (code >= 0) {
         return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
     }
+    code = live_main(argc, argv);
+    if (code >= 0) {
+        return code;
+    }
     code = parse(argc, argv, &r);
     if (code == REPORT_OK && strcmp(argv[1], "show") == 0) {
-        code = r.file && !r.pid && !r.account ? show(&r) : usage("%s wants one report", "show");
-    } else if (code == REPORT_OK && strcmp(argv[1], "live") == 0) {
-        code = r.pid && !r.file ? live(&r) : usage("%s wants --pid and no file", "live");
+        code = r.file ? show(&r) : usage("%s wants one report", "show");
     } else if (code == REPORT_OK && strcmp(argv[1], "host") == 0) {
-        code = r.file || r.pid ? usage("%s takes no file and no process", "host") : host(&r);
+        code = r.file ? usage("%s takes no file", "host") : host(&r);
     } else if (code == REPORT_OK) {
         code = usage("unknown command '%s'; memreport --help lists them", argv[1]);
     }

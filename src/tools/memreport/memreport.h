@@ -18,9 +18,8 @@ enum {
 };
 
 typedef struct request {
-    const char *file, *account;
-    uint32_t pid;
-    uint64_t interval_s, count, fail_over;
+    const char *file;
+    uint64_t fail_over;
     bool json, si;
 } request;
 
@@ -28,6 +27,8 @@ int show(const request *r); /* a report from a file, with its run when there is 
 int host(const request *r); /* the machine: what it is, and its kernel's figures */
 int report_print(const request *r, const plim_report *report);
 int report_verdict(const request *r, const plim_report *report);
+/* "512 MiB", "1GB"; false: no size with a unit. */
+bool report_to_size(const char *text, uint64_t *out);
 int report_refuse(const char *doing, const plim_error *err);
 
 #endif
