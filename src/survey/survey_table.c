@@ -7,6 +7,7 @@ extern const plim_survey_reader plim_survey_mcap;
 extern const plim_survey_reader plim_survey_rosbag2;
 extern const plim_survey_reader plim_survey_hdf5;
 extern const plim_survey_reader plim_survey_rlds;
+extern const plim_survey_reader plim_survey_zarr;
 extern const plim_survey_reader plim_survey_single;
 
 const plim_survey_reader *const plim_survey_readers[] = {
@@ -15,6 +16,7 @@ const plim_survey_reader *const plim_survey_readers[] = {
     &plim_survey_mcap,
     &plim_survey_hdf5,
     &plim_survey_rlds,
+    &plim_survey_zarr,
     &plim_survey_single, /* last: a lone video or table */
     NULL,
 };
