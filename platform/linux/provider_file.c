@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arena/account.h"
@@ -85,6 +86,18 @@ static bool is_like_ours(int fd, plim_leftover what)
     return got >= 0 && is_all_zero(fd);
 }
 
+/* A maker holds its lock for life, a reader who asks whether there is one for microseconds. */
+static bool lock_patiently(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    int failed = flock(fd, LOCK_EX | LOCK_NB);
+    for (int i = 0; i < 3 && failed && errno == EWOULDBLOCK; i++) {
+        nanosleep(&pause, NULL);
+        failed = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    return failed == 0;
+}
+
 plim_status plim_leftover_open(const char *path, plim_leftover what, int *out_fd, plim_error *err)
 {
     struct stat st;
@@ -99,7 +112,7 @@ plim_status plim_leftover_open(const char *path, plim_leftover what, int *out_fd
         close(fd);
         return plim_path_refuse(err, PLIM_E_STATE, "path is taken by something else", 0, path);
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_patiently(fd)) {
         close(fd);
         return plim_path_refuse(err, PLIM_E_STATE, "path is in use by a live process", 0, path);
     }

@@ -162,7 +162,7 @@ static inline plim_engine_stats stats_of(const plim_engine *engine)
     return stats;
 }
 
-static uint64_t used(plim_runtime *runtime)
+static inline uint64_t used(plim_runtime *runtime)
 {
     return plim_budget_used_bytes(plim_runtime_budget(runtime));
 }

@@ -11,6 +11,7 @@
 
 #include "src/tools/memreport/live.h"
 #include "src/tools/memreport/memreport.h"
+#include "src/tools/memreport/post.h"
 #include "src/tools/memreport/recorded.h"
 #include "src/tools/run_table.h"
 
@@ -22,6 +23,7 @@ static const char HELP[] =
     "       memreport show [options] REPORT.json\n"
     "       memreport live [--pid PID] [options]\n"
     "       memreport replay [options] RECORDING\n"
+    "       memreport post [--last N] [options] FILE\n"
     "       memreport host [options]\n\n"
     "What recorded episodes weigh, on disk and in memory, before any is loaded (episode, dataset,\n"
     "plan); PATH is a data set's folder, a file or a bag, known by its content.\n"
@@ -44,9 +46,10 @@ static const char HELP[] =
     "  --strict          warnings count as damage\n"
     "  --json, --csv     for machines;  -o FILE: into a new file, -f: or an old one\n"
     "  -q                no title, warnings or progress;  -v: every column\n\n"
-    "options of show and host:\n"
+    "options of show, post and host:\n"
     "  --json            one JSON object a report\n"
     "  --si              MB (10^6) instead of MiB (2^20)\n"
+    "  --last N          post: that many events of a black box (20; 0: all)\n"
     "  --fail-over SIZE  exit 1 when the peak is above; with episode and dataset: when an episode\n"
     "                    needs more\n\n"
     "options of live and replay (live on a terminal: a view that stays in place; q quits):\n"
@@ -188,7 +191,8 @@ int main(int argc, char **argv)
         fputs(HELP, stderr);
         return REPORT_USAGE;
     }
-    for (int i = 1; i < argc; i++) {
+    int code = post_main(argc, argv);
+    for (int i = 1; i < argc && code < 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(HELP, stdout);
             return REPORT_OK;
@@ -198,7 +202,7 @@ int main(int argc, char **argv)
         printf("memreport %s\n", plim_version());
         return REPORT_OK;
     }
-    int code = recorded_main(argc, argv);
+    code = code < 0 ? recorded_main(argc, argv) : code;
     if (code >= 0) {
         return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
     }
