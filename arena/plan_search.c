@@ -5,33 +5,30 @@
  * conflict-directed back-jumping: a conflict names the decisions behind it; the search goes
  * back to the latest of them, at once, and refuses that item its place for the reason that the
  * others are. A conflict that names none is a proof. Sources: Prosser 1993 (back-jumping),
- * Luby, Sinclair and Zuckerman 1993 (limits), Moffitt 2023 (the canonical order of MiniMalloc).
+ * Walsh 1999 (limits that grow geometrically), Moffitt 2023 (the canonical order of MiniMalloc).
  */
 #include <string.h>
 
 #include "arena/plan_search_state.h"
 
-#define RUN_UNIT(items) (UINT64_C(5) * (items) / 2 + 64) /* a dive and as many again to mend it */
-#define TURNS_IN_ORDER  3
-#define ASK_EVERY       256
+#define TURNS_IN_ORDER 3
+#define ASK_EVERY      256
+#define LIMIT_MAX      (UINT64_C(1) << 40)
 
 void plan_search_forget(plan_search *self)
 {
     memset(self->failures, 0, self->section_count * sizeof(*self->failures));
 }
 
-static uint64_t luby(uint64_t i)
+/* Conflicts, and not nodes: a dive that meets none is never cut short, and the first runs are
+ * left as soon as they have failed once for every item. A third more with each turn. */
+static uint64_t conflict_limit(uint32_t items, uint32_t turn)
 {
-    for (;;) {
-        uint64_t size = 1;
-        while (size < i + 1) {
-            size = 2 * size + 1;
-        }
-        if (size == i + 1) {
-            return (size + 1) / 2;
-        }
-        i -= (size - 1) / 2;
+    uint64_t limit = (uint64_t)items + 64;
+    for (; turn > 0 && limit < LIMIT_MAX; turn--) {
+        limit += limit / 3;
     }
+    return limit;
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014) */
@@ -43,7 +40,7 @@ static uint64_t next_random(plan_search *self)
     return z ^ (z >> 31);
 }
 
-/* Four ways in turn, under limits by Luby's sequence. The first of each starts from nothing,
+/* Four ways in turn, under limits that grow. The first of each starts from nothing,
  * so that what they find depends on the instance alone; later ones keep the failures learned,
  * fading; from the fourth turn on the order of candidates is drawn, and fail-first gets seven
  * runs of eight: where there is slack, failures are what tells where not to leave it. */
@@ -55,7 +52,7 @@ static void plan_run(plan_search *self, uint64_t seed, uint32_t index)
                                     {.rule = LOWEST_VALLEY, .key_order = FULL_AREA_LIFE}};
     const uint32_t way_count = sizeof(ways) / sizeof(ways[0]);
     self->run = ways[index % way_count];
-    self->run.node_limit = luby(index / way_count) * RUN_UNIT(self->item_count);
+    self->run.conflict_limit = conflict_limit(self->item_count, index / way_count);
     if (index < way_count) {
         plan_search_forget(self);
     }
@@ -106,14 +103,14 @@ static plan_verdict resolve(plan_search *self)
 
 static bool is_stopped(const plan_search *self, const plan_ask *ask, uint64_t run_end)
 {
-    return self->nodes >= run_end || (ask->node_limit && self->nodes >= ask->node_limit) ||
+    return self->conflicts >= run_end || (ask->node_limit && self->nodes >= ask->node_limit) ||
            self->trail_is_full ||
            (self->nodes % ASK_EVERY == 0 && ask->should_stop && ask->should_stop(ask->context));
 }
 
 static plan_verdict run_once(plan_search *self, const plan_ask *ask)
 {
-    uint64_t run_end = self->nodes + self->run.node_limit;
+    uint64_t run_end = self->conflicts + self->run.conflict_limit;
     plan_state_reset(self);
     bool holds = plan_state_settle(self);
     for (;;) {

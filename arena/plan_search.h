@@ -6,7 +6,7 @@
  * every machine, whatever its vector width.
  *
  * Runs are numbered. Run k is a search from the root whose order of candidates and limit of
- * nodes follow from k and the seed. One worker makes runs 0, 1, 2, ...; two workers make the
+ * conflicts follow from k and the seed. One worker makes runs 0, 1, 2, ...; two workers make the
  * even and the odd ones, and the lower run that succeeds wins. What a worker learned from the
  * runs it made (failure weights) stays with its plan_search.
  */

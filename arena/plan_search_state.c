@@ -245,44 +245,6 @@ bool plan_state_refuse(plan_search *self, uint32_t item, int32_t at, const uint6
     return adopt(self, item) && plan_state_support(self, item);
 }
 
-static bool is_below_floors(const plan_search *self, uint32_t i, int32_t top)
-{
-    const plan_item *of = &self->grid->items[i];
-    for (uint32_t k = of->first_span; k < of->first_span + of->span_count; k++) {
-        const plan_span *span = &self->grid->spans[k];
-        for (uint32_t s = span->lower; s < span->upper; s++) {
-            if (floor_at(self, s) < top) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-/* An item that was refused where it would now fit below all who wait could be moved there. */
-static bool find_movable(plan_search *self)
-{
-    for (uint32_t i = 0; i < self->item_count; i++) {
-        int32_t top = self->rest[i] + self->size[i];
-        if (self->start[i] <= self->rest[i] || self->level[i] || self->grid->items[i].is_fixed ||
-            !is_below_floors(self, i, top)) {
-            continue;
-        }
-        memset(self->conflict, 0, self->words * sizeof(*self->conflict));
-        plan_state_blame(self, self->conflict, i, self->rest[i] + 1);
-        for (uint32_t k = self->near_at[i]; k < self->near_at[i + 1]; k++) {
-            uint32_t j = self->near[k];
-            if (self->level[j]) {
-                level_add(self->conflict, self->level[j]);
-            } else {
-                plan_state_blame(self, self->conflict, j, top);
-            }
-        }
-        return true;
-    }
-    return false;
-}
-
 /* Who waits in @section from @threshold on does not fit above it: nor above any height from
  * which their sizes pass the capacity. */
 static void blame_section(plan_search *self, uint32_t section, int32_t threshold)
@@ -308,12 +270,9 @@ bool plan_state_settle(plan_search *self)
 {
     uint32_t section;
     int32_t threshold;
-    if (self->dirty.lower >= self->dirty.upper) {
+    if (self->dirty.lower >= self->dirty.upper || plan_lanes_check(self, &section, &threshold)) {
         return true;
     }
-    if (!plan_lanes_check(self, &section, &threshold)) {
-        blame_section(self, section, threshold);
-        return false;
-    }
-    return !find_movable(self);
+    blame_section(self, section, threshold);
+    return false;
 }

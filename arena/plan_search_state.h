@@ -41,7 +41,7 @@ typedef struct run_plan {
     valley_rule rule;
     key_order key_order;
     uint32_t weight_full, weight_life, weight_area; /* MIXED: of the ranks by each */
-    uint64_t node_limit;
+    uint64_t conflict_limit;
 } run_plan;
 
 struct plan_search {
