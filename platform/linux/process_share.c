@@ -71,6 +71,9 @@ plim_share_state plim_process_share_read(const char *root, uint32_t pid, plim_pr
 bool plim_process_start_parse(const char *text, uint64_t *out_ticks)
 {
     const char *at = strrchr(text, ')');
+    if (!at || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X') {
+        return false;
+    }
     for (unsigned field = 2; at && field < 22; field++) {
         at = strchr(at, ' ');
         at = at ? at + 1 : NULL;

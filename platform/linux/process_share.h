@@ -20,7 +20,8 @@ plim_share_state plim_process_share_read(const char *root, uint32_t pid, plim_pr
 /* The text of smaps_rollup. False: no share stands in it. */
 bool plim_process_share_parse(const char *text, plim_process_share *out);
 
-/* When the process started, in ticks since boot: a number used again has another. False: gone. */
+/* When the process started, in ticks since boot: a number used again has another. False: gone, or
+ * dead and only waiting for its parent to look. */
 bool plim_process_start(const char *root, uint32_t pid, uint64_t *out_ticks);
 /* Out of the text of "stat", whose second field may hold blanks and parentheses. */
 bool plim_process_start_parse(const char *text, uint64_t *out_ticks);

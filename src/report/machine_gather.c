@@ -151,8 +151,10 @@ static plim_status add_others(const plim_machine_opts *o, plim_machine *out, con
     for (size_t i = 0; i < all->count; i++) {
         char program[64], name[96];
         plim_process_name(o->root, all->largest[i].pid, program, sizeof(program));
-        snprintf(name, sizeof(name), "%.40s (%" PRIu32 ")", program[0] ? program : "?",
-                 all->largest[i].pid);
+        if (!program[0]) {
+            continue; /* it has ended: its pages stay among the smaller ones */
+        }
+        snprintf(name, sizeof(name), "%.40s (%" PRIu32 ")", program, all->largest[i].pid);
         PLIM_TRY(plim_machine_add(out, PLIM_PLACE_OTHERS, PLIM_KNOWN_KERNEL, name,
                                   (int64_t)all->largest[i].bytes, err));
         rest -= all->largest[i].bytes;

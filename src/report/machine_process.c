@@ -354,6 +354,9 @@ plim_status plim_machine_open_process(const plim_machine_opts *opts, plim_machin
     find_shmem_devices(&self);
     PLIM_TRY(plim_mappings_walk(opts->root, opts->pid, take_mapping, &self, err));
     PLIM_TRY(plim_process_memory_read_at(opts->root, opts->pid, &memory, err));
+    if (!opts->root[0] && !plim_process_start(opts->root, opts->pid, &out->start_ticks)) {
+        return PLIM_FAIL(err, PLIM_E_NOT_FOUND, .what = "process", .want = opts->pid);
+    }
     out->rss_bytes = memory.rss_bytes;
     out->rss_peak_bytes = memory.rss_peak_bytes;
     out->swap_bytes = memory.swap_bytes;

@@ -223,9 +223,17 @@ static bool has_rows(const page_out *o, plim_place place)
     return false;
 }
 
-/* Hides the smallest parts until the page fits @rows; @fixed lines are not parts. */
+/* Parts of the process that was asked for go last. */
+static bool goes_before(const plim_machine_row *a, const plim_machine_row *b)
+{
+    const bool a_is_own = a->place == PLIM_PLACE_PROCESS, b_is_own = b->place == PLIM_PLACE_PROCESS;
+    return a_is_own != b_is_own ? b_is_own : magnitude(a->now_bytes) < magnitude(b->now_bytes);
+}
+
+/* Hides the smallest parts until the page fits; @fixed lines are not parts. */
 static void fit(page_out *o, size_t fixed)
 {
+    const plim_machine_row *rows = o->m->rows;
     size_t parts = 0;
     for (size_t i = 0; i < o->m->row_count; i++) {
         parts += is_part(o, i);
@@ -233,10 +241,10 @@ static void fit(page_out *o, size_t fixed)
     while (o->style->rows && parts && fixed + parts + (o->hidden_count > 0) > o->style->rows) {
         size_t least = PLIM_MACHINE_ROWS_MAX;
         for (size_t i = 0; i < o->m->row_count; i++) {
-            bool is_less =
-                least == PLIM_MACHINE_ROWS_MAX ||
-                magnitude(o->m->rows[i].now_bytes) < magnitude(o->m->rows[least].now_bytes);
-            least = is_part(o, i) && is_less ? i : least;
+            if (is_part(o, i) &&
+                (least == PLIM_MACHINE_ROWS_MAX || goes_before(&rows[i], &rows[least]))) {
+                least = i;
+            }
         }
         o->is_hidden[least] = true;
         o->hidden_count++;
@@ -262,10 +270,10 @@ static void put_machine(page_out *o)
         snprintf(block, sizeof(block), "   largest free block %s",
                  size(o, m->largest_free_bytes, a, sizeof(a)));
     }
-    put(o, "%s%.*s%s%s%s", paint(o, BOLD), 50, m->board[0] ? m->board : "this machine",
-        paint(o, PLAIN), "   ", when);
-    put(o, "MemTotal %s   available %s   pressure %s%s", size(o, m->total_bytes, a, sizeof(a)),
-        size(o, m->available_bytes, b, sizeof(b)), pressure, block);
+    put(o, "%s%.30s%s   %s%s", paint(o, BOLD), m->board[0] ? m->board : "this machine",
+        paint(o, PLAIN), when, block);
+    put(o, "MemTotal %s   available %s   memory pressure %s", size(o, m->total_bytes, a, sizeof(a)),
+        size(o, m->available_bytes, b, sizeof(b)), pressure);
 }
 
 static const char *limit(const page_out *o, uint64_t bytes, char *buffer, size_t room)
@@ -277,29 +285,28 @@ static void put_process(page_out *o)
 {
     const plim_machine *m = o->m;
     const plim_account *a = &m->account;
-    char x[24], y[24], z[24];
+    char x[24], y[24], z[24], w[24];
     if (m->pid == 0) {
         return;
     }
     put(o, "%s", "");
+    put(o, "%s%s (%" PRIu32 ")%s", paint(o, BOLD), m->program, m->pid, paint(o, PLAIN));
     if (m->has_account) {
-        put(o, "%s%s (%" PRIu32 ")%s  charged %s of %s, peak %s, %" PRIu64 " refused%s",
-            paint(o, BOLD), m->program, m->pid, paint(o, PLAIN),
+        put(o, "account   charged %s of %s, peak %s; %" PRIu64 " refused%s",
             size(o, a->used_bytes, x, sizeof(x)), size(o, a->cap_bytes, y, sizeof(y)),
-            size(o, a->peak_bytes, z, sizeof(z)), a->refusal_count, a->sealed ? ", sealed" : "");
+            size(o, a->peak_bytes, z, sizeof(z)), a->refusal_count, a->sealed ? "; sealed" : "");
     } else {
-        put(o, "%s%s (%" PRIu32 ")%s  publishes no account: what the kernel says", paint(o, BOLD),
-            m->program, m->pid, paint(o, PLAIN));
+        put(o, "account   none is published: what the kernel says");
     }
-    put(o, "resident %s, at most %s; swapped %s; limit of its cgroup %s",
+    put(o, "kernel    resident %s, at most %s; swapped %s; cgroup limit %s",
         size(o, m->rss_bytes, x, sizeof(x)), size(o, m->rss_peak_bytes, y, sizeof(y)),
         size(o, m->swap_bytes, z, sizeof(z)),
-        m->has_cgroup ? limit(o, m->limit_cgroup_bytes, (char[24]){0}, 24) : "n/a");
+        m->has_cgroup ? limit(o, m->limit_cgroup_bytes, w, sizeof(w)) : "n/a");
     if (m->limit_address_bytes != PLIM_UNKNOWN_BYTES) {
         put(o, "limit of its address space %s", limit(o, m->limit_address_bytes, x, sizeof(x)));
     }
     if (m->declared_bytes) {
-        put(o, "%s declared for frameworks and the system: in heap, libraries and others",
+        put(o, "declared  %s for frameworks and the system: they lie in other rows",
             size(o, m->declared_bytes, x, sizeof(x)));
     }
 }
@@ -386,7 +393,7 @@ static size_t fixed_lines(const page_out *o)
 {
     const plim_machine *m = o->m;
     size_t n = 2 + 2 + 2; /* the machine; a blank and the head; the rule and the total */
-    n += m->pid ? 3u + (m->limit_address_bytes != PLIM_UNKNOWN_BYTES) + (m->declared_bytes != 0)
+    n += m->pid ? 4u + (m->limit_address_bytes != PLIM_UNKNOWN_BYTES) + (m->declared_bytes != 0)
                 : 0u;
     for (unsigned place = 0; place < PLIM_PLACE_OUTSIDE; place++) {
         n += has_rows(o, (plim_place)place);
