@@ -162,7 +162,7 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
 
-.PHONY: peers bench-arena bench-instructions bench-plan bench-load bench-peak bench-latency bench-predict
+.PHONY: peers bench-arena bench-instructions bench-plan bench-load bench-peak bench-latency bench-predict bench-black-box
 peers: ## other people's planners and allocators, into build/peers (PEERS_FROM=DIR of git folders)
 	$(Q)sh bench/peers.sh
 bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allocators (ARGS=--quick)
@@ -181,6 +181,8 @@ bench-latency: deps $(B)/bench/bench_latency ## a run beside ONNX Runtime's own 
 	$(Q)mkdir -p build/bench && \
 	  PLIMSOLL_ONNXRUNTIME="$${PLIMSOLL_ONNXRUNTIME:-$$PWD/build/wheels/libonnxruntime.so}" \
 	  $(B)/bench/bench_latency $(ARGS)
+bench-black-box: deps $(B)/bench/bench_black_box ## one record of a black box (ARGS=--quick)
+	$(Q)$(B)/bench/bench_black_box $(ARGS)
 bench-predict: deps tools lib $(B)/make_episode $(B)/bench/bench_predict ## predicted peaks against measured (ARGS=--quick)
 	-$(Q)$(MAKE) models
 	$(Q)$(B)/bench/bench_predict $(ARGS)

@@ -339,6 +339,30 @@ static void what_is_no_box_is_left_alone(void **state)
     }
 }
 
+/* What a starter that was killed leaves beside the path, at any point: empty, zeros, a whole box.
+ */
+static void a_start_that_was_killed_is_cleaned_up(void **state)
+{
+    (void)state;
+    static const char zeros[70000];
+    const char *path = box_path("half"), *fresh = box_path("half.new");
+    for (int i = 0; i < 3; i++) {
+        if (i < 2) {
+            FILE *f = fopen(fresh, "wb");
+            assert_non_null(f);
+            assert_int_equal(fwrite(zeros, 1, i ? sizeof(zeros) : 0, f), i ? sizeof(zeros) : 0);
+            fclose(f);
+        } else {
+            assert_int_equal(rename(path, fresh), 0);
+        }
+
+        plim_runtime_close(open_box(path));
+
+        assert_int_equal(access(fresh, F_OK), -1);
+        assert_true(attach(path).facts.is_closed);
+    }
+}
+
 static void a_plain_account_does_not_take_a_box_away(void **state)
 {
     (void)state;
@@ -739,6 +763,7 @@ int main(void)
         cmocka_unit_test(a_closed_box_stays_and_says_why),
         cmocka_unit_test(the_box_before_is_kept_as_the_previous_one),
         cmocka_unit_test(what_is_no_box_is_left_alone),
+        cmocka_unit_test(a_start_that_was_killed_is_cleaned_up),
         cmocka_unit_test(a_plain_account_does_not_take_a_box_away),
         cmocka_unit_test(of_two_starters_the_second_is_told),
         cmocka_unit_test(racing_starters_get_one_box_each_in_turn),

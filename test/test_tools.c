@@ -488,6 +488,27 @@ static void a_signal_ends_a_run_with_its_report(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+static void a_run_that_was_killed_leaves_its_black_box(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_manifest("box.yaml", "128 MiB");
+    assert_int_equal(run("plimsoll", "run box.yaml --black-box b --account a"), 2);
+    assert_int_equal(run("plimsoll", "run box.yaml --max-frames 4 --black-box robot.box"), 0);
+    assert_int_equal(run("memreport", "post robot.box"), 0);
+    assert_says(out, "closed by the program");
+
+    (void)run_under("timeout -s KILL 2", "plimsoll",
+                    "run box.yaml --max-frames 999999999999 --black-box robot.box");
+
+    assert_int_equal(run("memreport", "post robot.box"), 0);
+    assert_says(out, "killed, or it crashed");
+    assert_says(out, "engine_loaded engine=");
+    assert_says(out, "under the cap of 128.0 MiB");
+    assert_int_equal(run("memreport", "post robot.box.previous"), 0);
+    assert_says(out, "closed by the program");
+}
+
 static void a_file_that_was_cut_short_is_damaged(void **state)
 {
     char path[600];
@@ -527,6 +548,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_ends_a_run_with_its_report),
+        cmocka_unit_test(a_run_that_was_killed_leaves_its_black_box),
         cmocka_unit_test(a_file_that_was_cut_short_is_damaged),
         cmocka_unit_test(a_missing_manifest_is_named_without_a_line),
         cmocka_unit_test(import_leaves_no_folder_that_it_did_not_need),

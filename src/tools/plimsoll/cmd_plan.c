@@ -59,7 +59,7 @@ static tool_exit plan_manifest(const char *path, const char *policy, uint64_t ca
     if (verbose) {
         manifest_print(&m, stderr);
     }
-    return predict_manifest(&m, episode, &host, p);
+    return predict_manifest(&m, episode, &host, 0, p);
 }
 
 tool_exit cmd_plan(int argc, char **argv)

@@ -111,7 +111,7 @@ static tool_exit run(const char *path, run_options *o, bool json, const char *re
     if (o->verbose) {
         manifest_print(&m, stderr);
     }
-    tool_exit code = predict_manifest(&m, o->dataset, &host, &p);
+    tool_exit code = predict_manifest(&m, o->dataset, &host, o->black_box_bytes, &p);
     if (code != TOOL_OK) {
         return code;
     }
@@ -129,6 +129,14 @@ static tool_exit run(const char *path, run_options *o, bool json, const char *re
     }
     d = (deployment){.m = &m, .p = &p, .o = o, .report = &report};
     return execute(&d, &host, json, report_path);
+}
+
+/* What the black box is charged: whole pages, so that the plan counts what the run will. */
+static uint64_t box_bytes(const run_options *o)
+{
+    const uint64_t page = plim_provider_page_bytes(plim_provider_mmap());
+    uint64_t bytes = o->black_box_bytes ? o->black_box_bytes : PLIM_BLACK_BOX_BYTES;
+    return o->black_box_path ? (bytes + page - 1) / page * page : 0;
 }
 
 tool_exit cmd_run(int argc, char **argv)
@@ -160,5 +168,12 @@ tool_exit cmd_run(int argc, char **argv)
     if (range && !parse_range(range, &o.from, &o.to)) {
         return usage_error(&COMMAND, "--episodes '%s': a number, A-B or all", range);
     }
+    if (o.account_path && o.black_box_path) {
+        return usage_error(&COMMAND, "--black-box publishes the account: leave --account out");
+    }
+    if (o.black_box_bytes > PLIM_BLACK_BOX_MOST_BYTES) {
+        return usage_error(&COMMAND, "--black-box-size: at most 1 GiB");
+    }
+    o.black_box_bytes = box_bytes(&o);
     return run(operands.at[0], &o, json, report_path);
 }

@@ -385,7 +385,7 @@ bool predict_wants_episode(const manifest *m)
 }
 
 tool_exit predict_manifest(const manifest *m, const char *episode, const plim_host *host,
-                           prediction *out)
+                           uint64_t beside_bytes, prediction *out)
 {
     workshop shop;
     plim_error err = {.status = PLIM_OK};
@@ -402,7 +402,7 @@ tool_exit predict_manifest(const manifest *m, const char *episode, const plim_ho
     const char *why = "";
     out->has_large_pages = plim_runtime_has_large_pages(shop.runtime, &why);
     snprintf(out->large_reason, sizeof(out->large_reason), "%s", why);
-    out->table_bytes = shop.table_bytes;
+    out->table_bytes = shop.table_bytes + beside_bytes;
     for (size_t i = 0; i < m->engine_count && code == TOOL_OK; i++) {
         code = predict_engine(m, i, host, &shop, out);
     }

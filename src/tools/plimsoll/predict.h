@@ -72,9 +72,10 @@ plim_status workshop_open(workshop *self, const plim_host *host, plim_large_page
 void workshop_close(workshop *self);
 
 /* What went wrong with a manifest whose YAML is right: prints to stderr and returns the exit
- * code; TOOL_OK when it was filled in. @episode NULL: the manifest's data set, or none. */
+ * code; TOOL_OK when it was filled in. @episode NULL: the manifest's data set, or none.
+ * @beside_bytes are charged from the start to the end, as the tables are: a black box. */
 tool_exit predict_manifest(const manifest *m, const char *episode, const plim_host *host,
-                           prediction *out);
+                           uint64_t beside_bytes, prediction *out);
 /* Does some input come from recorded frames or rows? */
 bool predict_wants_episode(const manifest *m);
 /* "name:resident:extra,..." - what-if without files. @why says what is wrong. */
