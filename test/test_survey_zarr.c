@@ -15,6 +15,7 @@
 
 static plim_error err;
 static made_zarr made;
+static const uint8_t CHUNK[1024];
 
 static struct {
     uint64_t frames, disk_bytes, action_bytes, img_bytes, action_memory, img_memory;
@@ -124,8 +125,8 @@ static void chunk_is_shared_by_rows_to_the_byte(void **state)
     made_zarr_buffer(&made);
     made_zarr_remove(&made, "data/action/0.0");
     made_zarr_remove(&made, "data/action/1.0");
-    made_zarr_put(&made, "data/action/0.0", made.content, 101); /* rows 0 to 15 */
-    made_zarr_put(&made, "data/action/1.0", made.content, 100); /* rows 16 to 31 */
+    made_zarr_put(&made, "data/action/0.0", CHUNK, 101); /* rows 0 to 15 */
+    made_zarr_put(&made, "data/action/1.0", CHUNK, 100); /* rows 16 to 31 */
     survey_totals t = walk_made();
 
     assert_int_equal(seen[0].action_bytes, 101 * 5 / 16);
@@ -186,8 +187,8 @@ static void more_than_one_batch_of_episodes_adds_up(void **state)
     char key[48];
     made_zarr_init(&made);
     made_zarr_array(&made, "data/action", "<f4", "[1400,3]", "[1000,3]", NULL);
-    made_zarr_put(&made, "data/action/0.0", made.content, 997);
-    made_zarr_put(&made, "data/action/1.0", made.content, 401);
+    made_zarr_put(&made, "data/action/0.0", CHUNK, 997);
+    made_zarr_put(&made, "data/action/1.0", CHUNK, 401);
     made_zarr_array(&made, "meta/episode_ends", "<i8", "[700]", "[1]", NULL);
     for (int64_t i = 0; i < 700; i++) {
         int64_t end = 2 * (i + 1);
@@ -229,7 +230,7 @@ static survey_totals walk_packed(const char *compressor, const void *packed, siz
 {
     made_zarr_init(&made);
     made_zarr_array(&made, "data/action", "<f4", "[408,1]", "[408,1]", NULL);
-    made_zarr_put(&made, "data/action/0.0", made.content, 408);
+    made_zarr_put(&made, "data/action/0.0", CHUNK, 408);
     made_zarr_array(&made, "meta/episode_ends", "<i8", "[136]", "[136]", compressor);
     made_zarr_put(&made, "meta/episode_ends/0", packed, bytes);
     survey_totals t = walk_made();
@@ -346,7 +347,7 @@ static void array_without_ends_is_one_episode(void **state)
     (void)state;
     made_zarr_init(&made);
     made_zarr_array(&made, "depth", "<f4", "[10,16,16]", "[4,16,16]", NULL);
-    made_zarr_put(&made, "depth/0.0.0", made.content, 77);
+    made_zarr_put(&made, "depth/0.0.0", CHUNK, 77);
     survey_totals t = walk_made();
 
     assert_int_equal(t.episode_count, 1);
