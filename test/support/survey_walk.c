@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* survey_walk.c - a whole data set through the public survey, in an arena of its own. */
+/* survey_walk.c - a whole data set through the public survey. */
 #include "test/support/survey_walk.h"
 
 #include "plimsoll/plimsoll.h"
@@ -20,7 +20,12 @@ static void add(survey_totals *totals, const plim_survey_episode *e)
     }
 }
 
-static plim_status walk(const char *path, plim_region *home, survey_totals *totals,
+/* One for all walks of a program: thousands of them would spend their time in mmap. */
+static plim_budget *budget;
+static plim_arena *arena;
+static plim_region *home;
+
+static plim_status walk(const char *path, survey_totals *totals,
                         void (*see)(const plim_survey_episode *), plim_error *err)
 {
     plim_survey *survey;
@@ -43,26 +48,38 @@ static plim_status walk(const char *path, plim_region *home, survey_totals *tota
     return status;
 }
 
-static plim_status run(const char *path, survey_totals *totals,
-                       void (*see)(const plim_survey_episode *), plim_error *err)
+static void close_home(void)
 {
-    plim_budget *budget;
-    plim_arena *arena;
-    plim_region *home;
+    plim_arena_close(arena);
+    plim_budget_close(budget);
+}
+
+static void open_home(void)
+{
+    plim_error err;
     plim_budget_opts b = plim_budget_opts_default();
     plim_region_opts r = plim_region_opts_default();
     b.cap_bytes = 16u << 20;
     r.tag = PLIM_TAG_OTHER;
     r.size_bytes = 8u << 20;
-    *totals = (survey_totals){0};
-    if (plim_budget_open(plim_provider_mmap(), &b, &budget, err) != PLIM_OK ||
-        plim_arena_open(budget, plim_provider_mmap(), NULL, &arena, err) != PLIM_OK ||
-        plim_region_create(arena, PLIM_REGION_BUMP, &r, &home, err) != PLIM_OK) {
+    if (plim_budget_open(plim_provider_mmap(), &b, &budget, &err) != PLIM_OK ||
+        plim_arena_open(budget, plim_provider_mmap(), NULL, &arena, &err) != PLIM_OK ||
+        plim_region_create(arena, PLIM_REGION_BUMP, &r, &home, &err) != PLIM_OK ||
+        atexit(close_home) != 0) {
         fail_msg("no arena for a survey");
     }
-    plim_status status = walk(path, home, totals, see, err);
-    plim_arena_close(arena);
-    plim_budget_close(budget);
+}
+
+static plim_status run(const char *path, survey_totals *totals,
+                       void (*see)(const plim_survey_episode *), plim_error *err)
+{
+    *totals = (survey_totals){0};
+    if (!home) {
+        open_home();
+    }
+    uint64_t before = plim_region_mark(home);
+    plim_status status = walk(path, totals, see, err);
+    assert_int_equal(plim_region_mark(home), before); /* all of it was given back */
     return status;
 }
 
