@@ -13,6 +13,7 @@
 #include "src/tools/memreport/memreport.h"
 #include "src/tools/memreport/post.h"
 #include "src/tools/memreport/recorded.h"
+#include "src/tools/memreport/views.h"
 #include "src/tools/run_table.h"
 
 static const char HELP[] =
@@ -24,7 +25,10 @@ static const char HELP[] =
     "       memreport live [--pid PID] [options]\n"
     "       memreport replay [options] RECORDING\n"
     "       memreport post [--last N] [options] FILE\n"
-    "       memreport host [options]\n\n"
+    "       memreport host [options]\n"
+    "       memreport diff BEFORE.json AFTER.json [options]\n"
+    "       memreport render REPORT.json -o PAGE.html|PICTURE.svg [options]\n"
+    "       memreport export REPORT.json --csv|--prometheus|--perfetto [options]\n\n"
     "What recorded episodes weigh, on disk and in memory, before any is loaded (episode, dataset,\n"
     "plan); PATH is a data set's folder, a file or a bag, known by its content.\n"
     "Where the memory of a run is: engines, framework, heap, episode, page cache, and what\n"
@@ -65,6 +69,13 @@ static const char HELP[] =
     "  --json, --csv, --prometheus   for machines;  -o FILE, -f: as above, renamed into place\n"
     "                    for Prometheus\n"
     "  --si, --no-color, --columns N, --root DIR (a captured proc and sys)\n\n"
+    "options of diff, render and export (of any report with --json, and of recordings):\n"
+    "  --by COLUMN       diff: now, peak or charged; memory, disk or window (the first)\n"
+    "  --top N           diff: that many rows of a part; the others share a line\n"
+    "  --fail-over SIZE  diff: exit 1 when the total grew by more\n"
+    "  --budget SIZE     render: the budget line\n"
+    "  --json, --si      diff; --si also render\n"
+    "  -o FILE, -f       into a new file, or over an old one\n\n"
     "  --help, --version\n\n"
     "exit: 0 fine, 1 above the cap, --budget or --fail-over, 2 wrong command line,\n"
     "3 incomplete, 4 nothing readable, 5 the system failed\n";
@@ -207,6 +218,7 @@ int main(int argc, char **argv)
         return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
     }
     code = live_main(argc, argv);
+    code = code < 0 ? views_main(argc, argv) : code;
     if (code >= 0) {
         return code;
     }

@@ -99,6 +99,9 @@ static void write_feature(const recorded_request *r, const plim_survey_feature *
     if (!f->has_data) {
         printf(",\"declared\":%" PRIu64, f->declared_bytes);
     }
+    if (!recorded_is_seen(r, f)) {
+        printf(",\"in_view\":false");
+    }
     printf(",\"files\":[");
     if (f->file[0]) {
         recorded_json_text(f->file);
