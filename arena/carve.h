@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "arena/checks.h"
 #include "arena/offsets.h"
 #include "plimsoll/arena.h"
 
@@ -41,7 +42,7 @@ typedef struct region_table {
 typedef struct region_guard region_guard; /* region_guard.h */
 
 extern const region_table plim_region_static, plim_region_bump, plim_region_dynamic,
-    plim_region_pool;
+    plim_region_dynamic_guarded, plim_region_pool;
 
 struct plim_region {
     plim_arena *arena;
@@ -50,10 +51,11 @@ struct plim_region {
     uint64_t span_offset, span_bytes; /* in the arena; whole granules */
     uint64_t size_bytes;              /* as asked, rounded up to 64 */
     uint64_t align_bytes;             /* of base, at least a page */
+    uint64_t unit_bytes;              /* of blocks: where they begin, and how long they are */
     uint64_t step_bytes;              /* commit unit */
     uint64_t committed_bytes, committed_peak_bytes;
     uint64_t used_bytes, used_peak_bytes;
-    uint64_t block_count, alloc_count, free_count, refusal_count, trim_count;
+    uint64_t block_count, alloc_count, free_count, refusal_count, trim_count, scan_count;
     uint64_t slack_bytes;  /* kept behind the last block; 0: whatever is there */
     void (*yield)(void);   /* shared: see spin.h */
     _Atomic uint32_t lock; /* shared: 1 while a call is inside */
@@ -95,9 +97,21 @@ PLIM_MUST_USE plim_status plim_region_commit_to(plim_region *self, uint64_t end,
 /* Decommits and credits whole steps from @keep on; returns the bytes. */
 uint64_t plim_region_decommit_from(plim_region *self, uint64_t keep);
 
-/* Marks bytes for the address sanitizer: not to be touched, or handed out. */
-void plim_region_poison(const plim_region *self, uint64_t offset, uint64_t size_bytes);
-void plim_region_unpoison(const plim_region *self, uint64_t offset, uint64_t size_bytes);
+/* Marks bytes for the address sanitizer: not to be touched, or handed out. Else nothing. */
+static inline void plim_region_poison(const plim_region *self, uint64_t offset, uint64_t size_bytes)
+{
+    if (PLIM_HAS_POISON && self->arena->is_reachable && size_bytes) {
+        PLIM_POISON(self->base + offset, size_bytes);
+    }
+}
+
+static inline void plim_region_unpoison(const plim_region *self, uint64_t offset,
+                                        uint64_t size_bytes)
+{
+    if (PLIM_HAS_POISON && self->arena->is_reachable && size_bytes) {
+        PLIM_UNPOISON(self->base + offset, size_bytes);
+    }
+}
 
 /* True when the pages of @kind can be touched by this process's CPUs. */
 static inline bool carve_is_reachable(plim_memory_kind kind)

@@ -26,9 +26,11 @@
 #if defined(__SANITIZE_ADDRESS__)
 void __asan_poison_memory_region(void const volatile *address, unsigned long size);
 void __asan_unpoison_memory_region(void const volatile *address, unsigned long size);
+#define PLIM_HAS_POISON              1
 #define PLIM_POISON(address, size)   __asan_poison_memory_region((address), (size))
 #define PLIM_UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
 #else
+#define PLIM_HAS_POISON              0
 #define PLIM_POISON(address, size)   ((void)(address), (void)(size))
 #define PLIM_UNPOISON(address, size) ((void)(address), (void)(size))
 #endif

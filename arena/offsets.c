@@ -19,6 +19,11 @@
 #include "arena/offsets_trie.h"
 
 #define LOW_CLASSES 8u /* classes that a small block looks into with two ends */
+#define ALIGNED_TRIES                                                                              \
+    8u /* ranges that are tried before one is taken that is large enough for all */
+
+/* The two calls that are counted in instructions: what they call becomes part of them. */
+#define ONE_PIECE __attribute__((flatten))
 
 /* ---- tries ---- */
 
@@ -297,10 +302,11 @@ static void blocks_add(plim_offsets *self, uint32_t index)
 /* NONE: no live block begins at @offset. */
 static uint32_t blocks_find(const plim_offsets *self, uint64_t offset)
 {
-    if (offset % OFFSETS_UNIT || offset / OFFSETS_UNIT >= self->units) {
+    uint64_t whole = offset >> self->unit_bits;
+    if (whole << self->unit_bits != offset || whole >= self->units) {
         return NONE;
     }
-    uint32_t unit = (uint32_t)(offset / OFFSETS_UNIT), path = scrambled(self, unit);
+    uint32_t unit = (uint32_t)whole, path = scrambled(self, unit);
     uint32_t index = *slot_of(self, path);
     path <<= self->slot_bits;
     while (index != NONE && at(self, index)->offset != unit) {
@@ -318,18 +324,16 @@ typedef struct request {
     bool is_high; /* as high in a range as it goes, instead of as low */
 } request;
 
-static bool request_of(const plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
-                       uint64_t end_limit, request *out)
+static inline bool request_of(const plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
+                              uint64_t end_limit, request *out)
 {
-    uint64_t size = 0;
-    if (size_bytes == 0 || !bytes_is_power_of_two(align_bytes) ||
-        !bytes_align_up(size_bytes, OFFSETS_UNIT, &size) || size / OFFSETS_UNIT > self->units ||
-        self->live_count == self->live_limit) {
+    /* Size 0 becomes the largest number there is: one comparison for both. */
+    if (size_bytes - 1 >= (uint64_t)self->units << self->unit_bits ||
+        !bytes_is_power_of_two(align_bytes) || self->live_count == self->live_limit) {
         return false;
     }
-    uint64_t align = align_bytes / OFFSETS_UNIT;
-    uint64_t limit = end_limit / OFFSETS_UNIT;
-    out->units = (uint32_t)(size / OFFSETS_UNIT);
+    uint64_t align = align_bytes >> self->unit_bits, limit = end_limit >> self->unit_bits;
+    out->units = (uint32_t)((size_bytes - 1) >> self->unit_bits) + 1;
     /* An alignment beyond the range leaves offset 0 only; so does the power of two above. */
     out->align = align == 0 ? 1 : align > self->units ? 1u << 31 : (uint32_t)align;
     out->end_limit = limit < self->units ? (uint32_t)limit : self->units;
@@ -338,7 +342,7 @@ static bool request_of(const plim_offsets *self, uint64_t size_bytes, uint64_t a
 }
 
 /* Where the request would start inside a free node; false: it does not fit there. */
-static bool fits(const node *n, const request *r, uint32_t *out_start)
+static inline bool fits(const node *n, const request *r, uint32_t *out_start)
 {
     uint64_t mask = ~(uint64_t)(r->align - 1), end = (uint64_t)n->offset + n->size;
     end = end < r->end_limit ? end : r->end_limit;
@@ -350,23 +354,46 @@ static bool fits(const node *n, const request *r, uint32_t *out_start)
     return true;
 }
 
+static inline uint32_t find_tail(const plim_offsets *self, const request *r, uint32_t *out_start)
+{
+    const node *last = at(self, self->last);
+    return !is_live(last) && fits(last, r, out_start) ? self->last : NONE;
+}
+
 /* Best fit between blocks, and the tail when that finds nothing. */
-static uint32_t find(const plim_offsets *self, const request *r, uint32_t *out_start)
+static inline uint32_t find(const plim_offsets *self, const request *r, uint32_t *out_start)
 {
     bool is_low = self->large_units != UINT32_MAX && !r->is_high;
     uint32_t index = is_low ? sizes_fit_low(self, r->units) : sizes_fit(self, r->units);
-    if (index != NONE && fits(at(self, index), r, out_start)) {
-        return index;
+    if (index == NONE) {
+        return find_tail(self, r, out_start);
     }
+    const node *n = at(self, index);
+    *out_start = r->is_high ? n->offset + n->size - r->units : n->offset;
+    return index;
+}
+
+/* For alignments above a unit. Up to ALIGNED_TRIES ranges by rising size, equal ones one after the
+ * other; then the smallest in which the block fits wherever that begins. */
+static __attribute__((noinline)) uint32_t find_aligned(const plim_offsets *self, const request *r,
+                                                       uint32_t *out_start)
+{
     uint64_t padded = (uint64_t)r->units + r->align - 1;
+    uint32_t index = sizes_fit(self, r->units);
+    for (uint32_t left = ALIGNED_TRIES; index != NONE && left > 0; left--) {
+        const node *n = at(self, index);
+        if (fits(n, r, out_start)) {
+            return index;
+        }
+        index = n->next != NONE ? n->next : sizes_fit(self, n->size + 1);
+    }
     if (index != NONE && padded <= self->units) {
         index = sizes_fit(self, (uint32_t)padded);
         if (index != NONE && fits(at(self, index), r, out_start)) {
             return index;
         }
     }
-    const node *last = at(self, self->last);
-    return !is_live(last) && fits(last, r, out_start) ? self->last : NONE;
+    return find_tail(self, r, out_start);
 }
 
 static uint32_t find_lowest(const plim_offsets *self, const request *r, uint32_t *out_start)
@@ -379,7 +406,7 @@ static uint32_t find_lowest(const plim_offsets *self, const request *r, uint32_t
 }
 
 /* @units from @start on become a block; what is left in front and behind stays free. */
-static void take(plim_offsets *self, uint32_t index, uint32_t start, uint32_t units)
+static inline void take(plim_offsets *self, uint32_t index, uint32_t start, uint32_t units)
 {
     if (index != self->last) {
         sizes_drop(self, index);
@@ -401,20 +428,20 @@ static void take(plim_offsets *self, uint32_t index, uint32_t start, uint32_t un
     self->used_units += units;
 }
 
-bool plim_offsets_alloc(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
-                        uint64_t end_limit, uint64_t *out_offset)
+ONE_PIECE bool plim_offsets_alloc(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
+                                  uint64_t end_limit, uint64_t *out_offset)
 {
     request r;
     uint32_t start = 0;
     if (!request_of(self, size_bytes, align_bytes, end_limit, &r)) {
         return false;
     }
-    uint32_t index = find(self, &r, &start);
+    uint32_t index = r.align == 1 ? find(self, &r, &start) : find_aligned(self, &r, &start);
     if (index == NONE) {
         return false;
     }
     take(self, index, start, r.units);
-    *out_offset = (uint64_t)start * OFFSETS_UNIT;
+    *out_offset = (uint64_t)start << self->unit_bits;
     return true;
 }
 
@@ -431,13 +458,13 @@ bool plim_offsets_alloc_scan(plim_offsets *self, uint64_t size_bytes, uint64_t a
         return false;
     }
     take(self, index, start, r.units);
-    *out_offset = (uint64_t)start * OFFSETS_UNIT;
+    *out_offset = (uint64_t)start << self->unit_bits;
     return true;
 }
 
 /* ---- free ---- */
 
-uint64_t plim_offsets_free(plim_offsets *self, uint64_t offset)
+ONE_PIECE uint64_t plim_offsets_free(plim_offsets *self, uint64_t offset)
 {
     uint32_t index = blocks_find(self, offset);
     if (index == NONE) {
@@ -464,7 +491,7 @@ uint64_t plim_offsets_free(plim_offsets *self, uint64_t offset)
     if (index != self->last) {
         sizes_add(self, index);
     }
-    return (uint64_t)units * OFFSETS_UNIT;
+    return (uint64_t)units << self->unit_bits;
 }
 
 /* ---- facts ---- */
@@ -472,7 +499,7 @@ uint64_t plim_offsets_free(plim_offsets *self, uint64_t offset)
 uint64_t plim_offsets_block_bytes(const plim_offsets *self, uint64_t offset)
 {
     uint32_t index = blocks_find(self, offset);
-    return index == NONE ? 0 : (uint64_t)at(self, index)->size * OFFSETS_UNIT;
+    return index == NONE ? 0 : (uint64_t)at(self, index)->size << self->unit_bits;
 }
 
 uint32_t plim_offsets_slot(const plim_offsets *self, uint64_t offset)
@@ -494,7 +521,7 @@ bool plim_offsets_ends_free(const plim_offsets *self, uint64_t offset)
 
 uint64_t plim_offsets_used_bytes(const plim_offsets *self)
 {
-    return (uint64_t)self->used_units * OFFSETS_UNIT;
+    return (uint64_t)self->used_units << self->unit_bits;
 }
 
 uint64_t plim_offsets_largest_free_bytes(const plim_offsets *self)
@@ -509,13 +536,13 @@ uint64_t plim_offsets_largest_free_bytes(const plim_offsets *self)
             index = n->kid[n->kid[1] != NONE];
         }
     }
-    return (uint64_t)largest * OFFSETS_UNIT;
+    return (uint64_t)largest << self->unit_bits;
 }
 
 uint64_t plim_offsets_end_of_use(const plim_offsets *self)
 {
     bool has_tail = is_tail(self, self->last);
-    return (uint64_t)(has_tail ? at(self, self->last)->offset : self->units) * OFFSETS_UNIT;
+    return (uint64_t)(has_tail ? at(self, self->last)->offset : self->units) << self->unit_bits;
 }
 
 uint32_t plim_offsets_free_count(const plim_offsets *self)
@@ -536,16 +563,18 @@ uint32_t plim_offsets_live_limit(const plim_offsets *self)
 /* ---- building ---- */
 
 typedef struct table_shape {
-    uint32_t units, live, offset_bits, slot_bits;
+    uint32_t units, live, unit_bits, offset_bits, slot_bits;
 } table_shape;
 
-static bool shape(uint64_t size_bytes, uint32_t live_limit, table_shape *out)
+static bool shape(uint64_t size_bytes, uint32_t live_limit, uint64_t unit_bytes, table_shape *out)
 {
-    if (size_bytes == 0 || size_bytes > OFFSETS_SIZE_MAX || live_limit == 0 ||
-        live_limit > OFFSETS_BLOCK_MAX) {
+    if (size_bytes == 0 || live_limit == 0 || live_limit > OFFSETS_BLOCK_MAX ||
+        !bytes_is_power_of_two(unit_bytes) || unit_bytes < OFFSETS_UNIT ||
+        unit_bytes > (uint64_t)1 << 30 || (size_bytes - 1) / unit_bytes >= OFFSETS_UNITS_MAX) {
         return false;
     }
-    out->units = (uint32_t)((size_bytes + OFFSETS_UNIT - 1) / OFFSETS_UNIT);
+    out->unit_bits = (uint32_t)__builtin_ctzll(unit_bytes);
+    out->units = (uint32_t)((size_bytes - 1) / unit_bytes) + 1;
     out->live = live_limit < out->units ? live_limit : out->units;
     out->offset_bits = out->units == 1 ? 1 : log2_floor(out->units - 1) + 1;
     uint32_t slot_bits = out->live == 1 ? 1 : log2_floor(out->live - 1) + 2;
@@ -553,10 +582,11 @@ static bool shape(uint64_t size_bytes, uint32_t live_limit, table_shape *out)
     return true;
 }
 
-bool plim_offsets_footprint(uint64_t size_bytes, uint32_t live_limit, uint64_t *out_bytes)
+bool plim_offsets_footprint(uint64_t size_bytes, uint32_t live_limit, uint64_t unit_bytes,
+                            uint64_t *out_bytes)
 {
     table_shape s;
-    if (!shape(size_bytes, live_limit, &s)) {
+    if (!shape(size_bytes, live_limit, unit_bytes, &s)) {
         return false;
     }
     *out_bytes = sizeof(plim_offsets) + (2 * (uint64_t)s.live + 2) * sizeof(node) +
@@ -564,11 +594,12 @@ bool plim_offsets_footprint(uint64_t size_bytes, uint32_t live_limit, uint64_t *
     return true;
 }
 
-plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live_limit)
+plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live_limit,
+                                uint64_t unit_bytes)
 {
     plim_offsets *self = memory;
     table_shape s;
-    bool is_well = shape(size_bytes, live_limit, &s);
+    bool is_well = shape(size_bytes, live_limit, unit_bytes, &s);
     PLIM_ASSERT(is_well);
     if (!is_well) {
         return NULL;
@@ -577,6 +608,7 @@ plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live
     self->units = s.units;
     self->live_limit = s.live;
     self->node_count = 2 * s.live + 2;
+    self->unit_bits = s.unit_bits;
     self->offset_bits = s.offset_bits;
     self->slot_bits = s.slot_bits;
     memset(self->roots, 0xff, sizeof(self->roots));
@@ -596,6 +628,6 @@ plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live
 
 void plim_offsets_use_two_ends(plim_offsets *self, uint64_t large_bytes)
 {
-    uint64_t units = large_bytes / OFFSETS_UNIT;
+    uint64_t units = large_bytes >> self->unit_bits;
     self->large_units = units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
 }

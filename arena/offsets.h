@@ -3,7 +3,7 @@
  *
  * Decides which offsets of [0, size) a block gets. It knows no address, so the range may be
  * GPU memory; its tables live wherever the caller puts them. Sizes and offsets are counted
- * in units of 64 bytes.
+ * in units: 64 bytes, or a larger power of two that the caller names.
  *
  * Placement: best fit among the ranges between blocks, exactly: the smallest that holds the
  * request. The room behind the last block is taken only when none of them does, so that a
@@ -28,7 +28,8 @@
  *        allocated before and however many blocks live. An alloc does at most two searches (with
  *        two ends ten),
  *        two insertions and one removal; a free one search, three removals and one insertion.
- *        A refusal costs no more than an alloc. Not so, and only so: plim_offsets_alloc_scan.
+ *        A refusal costs no more than an alloc. An alignment above the unit costs at most
+ *        ALIGNED_TRIES + 1 searches more. Not bounded so, and only this: plim_offsets_alloc_scan.
  * Room:  2 x live_limit + 2 nodes of 32 bytes always suffice, because n live blocks leave at
  *        most n + 1 free ranges. So an alloc fails for want of room or of blocks, never of
  *        tables.
@@ -40,17 +41,20 @@
 #include <stdint.h>
 
 #define OFFSETS_UNIT      64u
-#define OFFSETS_SIZE_MAX  ((uint64_t)OFFSETS_UNIT * 0x7fffffffu) /* just under 128 GiB */
+#define OFFSETS_UNITS_MAX 0x7fffffffu /* of a range: just under 128 GiB in units of 64 bytes */
+#define OFFSETS_SIZE_MAX  ((uint64_t)OFFSETS_UNIT * OFFSETS_UNITS_MAX)
 #define OFFSETS_BLOCK_MAX (1u << 26)
 
 typedef struct plim_offsets plim_offsets;
 
-/* Bytes of table for a range; false when @size_bytes or @live_limit is 0 or too large.
- * @size_bytes is rounded up to units. */
-bool plim_offsets_footprint(uint64_t size_bytes, uint32_t live_limit, uint64_t *out_bytes);
+/* Bytes of table for a range; false when @size_bytes or @live_limit is 0 or too large, or
+ * @unit_bytes not a power of two from 64 to 2^30. @size_bytes is rounded up to units. */
+bool plim_offsets_footprint(uint64_t size_bytes, uint32_t live_limit, uint64_t unit_bytes,
+                            uint64_t *out_bytes);
 
-/* Builds the tables in @memory (footprint bytes, aligned to 8): one free range. */
-plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live_limit);
+/* Builds the tables in @memory (footprint bytes, aligned to 8, better to 64): one free range. */
+plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live_limit,
+                                uint64_t unit_bytes);
 
 /* From now on blocks of at least @large_bytes (> 0) go to the high end of the smallest range that
  * holds them, and smaller ones to the low end of the lowest of nine: the best fit of their own
@@ -60,9 +64,9 @@ void plim_offsets_use_two_ends(plim_offsets *self, uint64_t large_bytes);
 /* A range of at least @size_bytes (> 0) at a multiple of @align_bytes (a power of two) that
  * ends at or below @end_limit, which is no lower than the end of the last block.
  *
- * Exact for alignments up to a unit. For larger ones it looks at the two best fitting ranges
- * and at the smallest that holds the block wherever it begins; what a range loses in front
- * stays free. False: nothing found, or live_limit blocks live; nothing has changed. */
+ * Exact for alignments up to a unit. For larger ones it looks at the best fitting ranges, a
+ * fixed number, and at the smallest that holds the block wherever it begins; what a range loses in
+ * front stays free. False: nothing found, or live_limit blocks live; nothing has changed. */
 bool plim_offsets_alloc(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
                         uint64_t end_limit, uint64_t *out_offset);
 

@@ -34,10 +34,12 @@ struct plim_offsets {
     uint32_t first_map, second_map[FIRST_COUNT];
     uint32_t roots[FIRST_COUNT][SECOND_COUNT];
     uint32_t large_units; /* blocks of at least this go high; UINT32_MAX: one end for all */
+    uint32_t unit_bits;
+    uint32_t unused_words[5]; /* so that two nodes fill a cache line, and none lies in two */
 };
 
 _Static_assert(sizeof(node) == 32, "the figure in offsets.h and arena.h");
-_Static_assert(sizeof(plim_offsets) % 8 == 0, "nodes follow the head");
+_Static_assert(sizeof(plim_offsets) % 64 == 0, "nodes follow the head");
 
 static inline node *at(const plim_offsets *self, uint32_t index)
 {

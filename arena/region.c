@@ -24,20 +24,6 @@
 #define CHECK_ARENA(self)  ((void)(self))
 #endif
 
-void plim_region_poison(const plim_region *self, uint64_t offset, uint64_t size_bytes)
-{
-    if (self->arena->is_reachable && size_bytes) {
-        PLIM_POISON(self->base + offset, size_bytes);
-    }
-}
-
-void plim_region_unpoison(const plim_region *self, uint64_t offset, uint64_t size_bytes)
-{
-    if (self->arena->is_reachable && size_bytes) {
-        PLIM_UNPOISON(self->base + offset, size_bytes);
-    }
-}
-
 /* ---- commit ---- */
 
 static plim_status charge_and_commit(plim_region *self, uint64_t bytes, bool is_return,
@@ -152,7 +138,14 @@ static plim_status describe(plim_arena *arena, plim_region_kind kind, const plim
     if (o->huge && r->step_bytes < HUGE_BYTES) {
         r->step_bytes = HUGE_BYTES;
     }
-    if (!bytes_align_up(o->size_bytes, REGION_BLOCK_ALIGN, &r->size_bytes) ||
+    r->unit_bytes =
+        kind == PLIM_REGION_DYNAMIC && o->unit_bytes ? o->unit_bytes : REGION_BLOCK_ALIGN;
+    if (!bytes_is_power_of_two(r->unit_bytes) || r->unit_bytes < REGION_BLOCK_ALIGN ||
+        r->unit_bytes > HUGE_BYTES || r->unit_bytes > r->align_bytes) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "region: unit_bytes", .want = r->unit_bytes,
+                         .limit = r->align_bytes < HUGE_BYTES ? r->align_bytes : HUGE_BYTES);
+    }
+    if (!bytes_align_up(o->size_bytes, r->unit_bytes, &r->size_bytes) ||
         !bytes_align_up(r->size_bytes, arena->granule_bytes, &r->span_bytes)) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "region: size", .want = o->size_bytes);
     }

@@ -38,26 +38,40 @@ static void leave(const plim_region *self)
 
 /* ---- blocks ---- */
 
-static plim_status alloc(plim_region *self, size_t size_bytes, uint64_t align_bytes, void **out,
-                         plim_error *err)
+/* What the usual call does not need stands in functions of its own, so that it need not save
+ * registers for it. */
+#define SELDOM __attribute__((noinline))
+
+static SELDOM plim_status refused(plim_region *self, plim_status status, plim_error *err)
+{
+    self->refusal_count++;
+    if (err && !err->field[0]) {
+        memcpy(err->field, self->name, sizeof(self->name));
+    }
+    return status;
+}
+
+static SELDOM plim_status refuse_arguments(plim_region *self, uint64_t align_bytes, plim_error *err)
+{
+    plim_status status =
+        self->table->alloc
+            ? PLIM_FAIL(err, PLIM_E_ARG, .what = "alloc: size or alignment", .want = align_bytes,
+                        .limit = self->align_bytes)
+            : PLIM_FAIL(err, PLIM_E_STATE, .what = "a static region has fixed offsets");
+    return refused(self, status, err);
+}
+
+static inline plim_status alloc(plim_region *self, size_t size_bytes, uint64_t align_bytes,
+                                void **out, plim_error *err)
 {
     uint64_t offset = 0;
-    plim_status status;
-    if (!self->table->alloc) {
-        status = PLIM_FAIL(err, PLIM_E_STATE, .what = "a static region has fixed offsets");
-    } else if (size_bytes == 0 || !bytes_is_power_of_two(align_bytes) ||
-               align_bytes > self->align_bytes) {
-        status = PLIM_FAIL(err, PLIM_E_ARG, .what = "alloc: size or alignment", .want = align_bytes,
-                           .limit = self->align_bytes);
-    } else {
-        status = self->table->alloc(self, size_bytes, align_bytes, &offset, err);
+    if (!self->table->alloc || size_bytes == 0 || !bytes_is_power_of_two(align_bytes) ||
+        align_bytes > self->align_bytes) {
+        return refuse_arguments(self, align_bytes, err);
     }
+    plim_status status = self->table->alloc(self, size_bytes, align_bytes, &offset, err);
     if (status != PLIM_OK) {
-        self->refusal_count++;
-        if (err && !err->field[0]) {
-            memcpy(err->field, self->name, sizeof(self->name));
-        }
-        return status;
+        return refused(self, status, err);
     }
     self->alloc_count++;
     if (self->used_bytes > self->used_peak_bytes) {
@@ -68,20 +82,33 @@ static plim_status alloc(plim_region *self, size_t size_bytes, uint64_t align_by
     return PLIM_OK;
 }
 
-plim_status plim_region_alloc(plim_region *self, size_t size_bytes, size_t align_bytes, void **out,
-                              plim_error *err)
+static SELDOM plim_status alloc_shared(plim_region *self, size_t size_bytes, uint64_t align_bytes,
+                                       void **out, plim_error *err)
+{
+    enter(self);
+    plim_status status = alloc(self, size_bytes, align_bytes, out, err);
+    leave(self);
+    return status;
+}
+
+static SELDOM plim_status alloc_nowhere(void **out, plim_error *err)
 {
     if (out) {
         *out = NULL;
     }
+    return PLIM_FAIL(err, PLIM_E_ARG, .what = "alloc: region or out");
+}
+
+plim_status plim_region_alloc(plim_region *self, size_t size_bytes, size_t align_bytes, void **out,
+                              plim_error *err)
+{
     if (!self || !out) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "alloc: region or out");
+        return alloc_nowhere(out, err);
     }
-    enter(self);
-    plim_status status =
-        alloc(self, size_bytes, align_bytes ? align_bytes : REGION_BLOCK_ALIGN, out, err);
-    leave(self);
-    return status;
+    *out = NULL;
+    uint64_t align = align_bytes ? align_bytes : REGION_BLOCK_ALIGN;
+    return self->is_shared ? alloc_shared(self, size_bytes, align, out, err)
+                           : alloc(self, size_bytes, align, out, err);
 }
 
 /* Offset of @block in the region; false: not an address of it. */
@@ -94,7 +121,7 @@ static bool offset_of(const plim_region *self, const void *block, uint64_t *out)
 /* Gives back what lies free behind the last block once it is more than the slack, down to half
  * of that: the next change of direction is at least half a slack away, so alternating calls do
  * not alternate between the provider and us. Not after a seal: it could not be had again. */
-static void shrink(plim_region *self)
+static SELDOM void shrink(plim_region *self)
 {
     uint64_t end = self->table->end_of_use(self);
     if (self->committed_bytes - end > self->slack_bytes &&
@@ -104,15 +131,15 @@ static void shrink(plim_region *self)
 }
 
 /* Is it the block that the caller means? */
-static plim_status admit(plim_region *self, uint64_t offset, size_t size_bytes, uint32_t stamp,
-                         plim_error *err)
+static SELDOM plim_status admit(plim_region *self, uint64_t offset, size_t size_bytes,
+                                uint32_t stamp, plim_error *err)
 {
     if (self->guard) {
         return plim_guard_admit(self, offset, size_bytes, stamp, err);
     }
     uint64_t size = 0, have = size_bytes ? self->table->block_bytes(self, offset) : 0;
     if (size_bytes && have &&
-        (size_bytes > have || !bytes_align_up(size_bytes, REGION_BLOCK_ALIGN, &size) ||
+        (size_bytes > have || !bytes_align_up(size_bytes, self->unit_bytes, &size) ||
          size < have)) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: the block has another size",
                          .want = size_bytes, .have = have);
@@ -120,23 +147,30 @@ static plim_status admit(plim_region *self, uint64_t offset, size_t size_bytes, 
     return stamp == 0 ? PLIM_OK : PLIM_FAIL(err, PLIM_E_ARG, .what = "free: no stamps are kept");
 }
 
-static plim_status take_back(plim_region *self, const void *block, size_t size_bytes,
-                             uint32_t stamp, plim_error *err)
+static SELDOM plim_status refuse_block(plim_region *self, plim_error *err)
 {
-    uint64_t offset = 0;
     if (!self->table->free) {
         return PLIM_FAIL(err, PLIM_E_STATE, .what = "free: not this kind of region");
     }
-    bool is_ours = offset_of(self, block, &offset);
-    if (is_ours && (self->guard || size_bytes || stamp)) {
+    if (self->guard) {
+        plim_guard_count_misuse(self);
+    }
+    return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: no live block of this region");
+}
+
+static inline plim_status take_back(plim_region *self, const void *block, size_t size_bytes,
+                                    uint32_t stamp, plim_error *err)
+{
+    uint64_t offset = 0;
+    if (!self->table->free || !offset_of(self, block, &offset)) {
+        return refuse_block(self, err);
+    }
+    if (self->guard || size_bytes || stamp) {
         PLIM_TRY(admit(self, offset, size_bytes, stamp, err));
     }
-    uint64_t size = is_ours ? self->table->free(self, offset) : 0;
+    uint64_t size = self->table->free(self, offset);
     if (size == 0) {
-        if (self->guard) {
-            plim_guard_count_misuse(self);
-        }
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: no live block of this region");
+        return refuse_block(self, err);
     }
     plim_region_poison(self, offset, size);
     self->free_count++;
@@ -147,16 +181,23 @@ static plim_status take_back(plim_region *self, const void *block, size_t size_b
     return PLIM_OK;
 }
 
+static SELDOM plim_status take_back_shared(plim_region *self, const void *block, size_t size_bytes,
+                                           uint32_t stamp, plim_error *err)
+{
+    enter(self);
+    plim_status status = take_back(self, block, size_bytes, stamp, err);
+    leave(self);
+    return status;
+}
+
 plim_status plim_region_free_exact(plim_region *self, void *block, size_t size_bytes,
                                    uint32_t stamp, plim_error *err)
 {
     if (!self) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "free: region");
     }
-    enter(self);
-    plim_status status = take_back(self, block, size_bytes, stamp, err);
-    leave(self);
-    return status;
+    return self->is_shared ? take_back_shared(self, block, size_bytes, stamp, err)
+                           : take_back(self, block, size_bytes, stamp, err);
 }
 
 plim_status plim_region_free(plim_region *self, void *block, plim_error *err)
@@ -286,6 +327,7 @@ void plim_region_read(const plim_region *self, plim_region_stats *out)
         .free_count = self->free_count,
         .refusal_count = self->refusal_count,
         .trim_count = self->trim_count,
+        .scan_count = self->scan_count,
         .free_range_count = self->table->free_ranges ? self->table->free_ranges(self) : 0,
         .fragmentation = free_bytes ? 1.0 - (double)largest / (double)free_bytes : 0.0,
         .held_bytes = self->guard ? plim_guard_held_bytes(self) : 0,

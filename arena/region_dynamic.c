@@ -5,7 +5,10 @@
  * always committed, because commit is a prefix; only the range behind the last block may reach
  * beyond. So a request is first served below what is committed; only if nothing there fits
  * does the region grow, and if growing is refused that refusal is the answer: committed memory
- * was proved not to serve. Alignments above 64 are proved by a look at every range.
+ * was proved not to serve. Alignments above the region's unit are proved by a look at every range:
+ * the only step that is not bounded, taken only by a call that would be refused, and counted.
+ *
+ * Two tables: what the hardened mode costs, a plain region does not pay.
  */
 #include "arena/bytes.h"
 #include "arena/carve.h"
@@ -40,11 +43,12 @@ static plim_status shape(plim_region *self, const plim_region_opts *opts, uint64
     self->quarantine_bytes =
         opts->quarantine_bytes ? opts->quarantine_bytes : self->size_bytes / 16;
     if (self->quarantine_blocks > OFFSETS_BLOCK_MAX || live_limit(self) == 0 ||
-        !plim_offsets_footprint(self->size_bytes, live_limit(self), out_bytes)) {
+        !plim_offsets_footprint(self->size_bytes, live_limit(self), self->unit_bytes, out_bytes)) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "dynamic region: size or block_limit",
-                         .want = self->size_bytes, .limit = OFFSETS_SIZE_MAX);
+                         .want = self->size_bytes, .limit = self->unit_bytes * OFFSETS_UNITS_MAX);
     }
     if (self->is_hardened) {
+        self->table = &plim_region_dynamic_guarded;
         guard_bytes = plim_guard_footprint(2 * live_limit(self) + 2, self->quarantine_blocks);
     }
     self->guard_at = *out_bytes;
@@ -54,7 +58,8 @@ static plim_status shape(plim_region *self, const plim_region_opts *opts, uint64
 
 static void clear(plim_region *self)
 {
-    plim_offsets *offsets = plim_offsets_init(self->tables, self->size_bytes, live_limit(self));
+    plim_offsets *offsets =
+        plim_offsets_init(self->tables, self->size_bytes, live_limit(self), self->unit_bytes);
     if (self->large_bytes) {
         plim_offsets_use_two_ends(offsets, self->large_bytes);
     }
@@ -64,7 +69,8 @@ static void clear(plim_region *self)
     }
 }
 
-static plim_status refuse(const plim_region *self, uint64_t size_bytes, plim_error *err)
+static __attribute__((noinline)) plim_status refuse(const plim_region *self, uint64_t size_bytes,
+                                                    plim_error *err)
 {
     const plim_offsets *offsets = offsets_of(self);
     uint64_t size = 0, free_bytes = self->size_bytes - self->used_bytes;
@@ -72,7 +78,7 @@ static plim_status refuse(const plim_region *self, uint64_t size_bytes, plim_err
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "block_limit blocks are alive",
                          .want = self->block_count + 1, .limit = self->block_limit);
     }
-    if (bytes_align_up(size_bytes, OFFSETS_UNIT, &size) && size <= free_bytes) {
+    if (bytes_align_up(size_bytes, self->unit_bytes, &size) && size <= free_bytes) {
         return PLIM_FAIL(err, PLIM_E_FRAG, .what = "dynamic region", .want = size,
                          .have = plim_offsets_largest_free_bytes(offsets), .limit = free_bytes);
     }
@@ -80,38 +86,48 @@ static plim_status refuse(const plim_region *self, uint64_t size_bytes, plim_err
                      .have = free_bytes, .limit = self->size_bytes);
 }
 
-/* Past what is committed: finds the place, then pays for it. */
-static plim_status grow(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
+static plim_status grow(plim_region *self, uint64_t room_bytes, uint64_t align_bytes,
                         uint64_t *out_offset, plim_error *err)
 {
     plim_offsets *offsets = offsets_of(self);
     uint64_t end = plim_offsets_end_of_use(offsets); /* no further than it must */
-    if (!bytes_align_up(end, align_bytes, &end) || !bytes_add(end, size_bytes, &end) ||
-        !plim_offsets_alloc(offsets, size_bytes, align_bytes, end, out_offset)) {
-        return refuse(self, size_bytes, err);
+    if (!bytes_align_up(end, align_bytes, &end) || !bytes_add(end, room_bytes, &end) ||
+        !plim_offsets_alloc(offsets, room_bytes, align_bytes, end, out_offset)) {
+        return refuse(self, room_bytes, err);
     }
-    plim_status status = plim_region_commit_to(self, *out_offset + size_bytes, false, err);
+    plim_status status = plim_region_commit_to(self, *out_offset + room_bytes, false, err);
     if (status != PLIM_OK) {
         (void)plim_offsets_free(offsets, *out_offset);
     }
     return status;
 }
 
-/* A place of @room_bytes, whole units, below what is committed or beyond. */
-static plim_status place(plim_region *self, uint64_t room_bytes, uint64_t align_bytes,
-                         uint64_t *out_offset, plim_error *err)
+/* Past what is committed: finds the place, then pays for it. When that is refused, an alignment
+ * above the unit may yet fit by chance. Not part of the usual call. */
+static __attribute__((noinline)) plim_status grow_or_scan(plim_region *self, uint64_t room_bytes,
+                                                          uint64_t align_bytes,
+                                                          uint64_t *out_offset, plim_error *err)
 {
-    plim_offsets *offsets = offsets_of(self);
     uint64_t limit = self->committed_bytes;
-    if (plim_offsets_alloc(offsets, room_bytes, align_bytes, limit, out_offset)) {
-        return PLIM_OK;
-    }
     plim_status status = grow(self, room_bytes, align_bytes, out_offset, err);
-    if (status != PLIM_OK && align_bytes > OFFSETS_UNIT &&
-        plim_offsets_alloc_scan(offsets, room_bytes, align_bytes, limit, out_offset)) {
+    if (status == PLIM_OK || align_bytes <= self->unit_bytes) {
+        return status;
+    }
+    self->scan_count++;
+    bool is_found =
+        plim_offsets_alloc_scan(offsets_of(self), room_bytes, align_bytes, limit, out_offset);
+    return is_found ? PLIM_OK : status;
+}
+
+/* A place of @room_bytes, whole units, below what is committed or beyond. */
+static inline plim_status place(plim_region *self, uint64_t room_bytes, uint64_t align_bytes,
+                                uint64_t *out_offset, plim_error *err)
+{
+    if (plim_offsets_alloc(offsets_of(self), room_bytes, align_bytes, self->committed_bytes,
+                           out_offset)) {
         return PLIM_OK;
     }
-    return status;
+    return grow_or_scan(self, room_bytes, align_bytes, out_offset, err);
 }
 
 static plim_status place_or_release(plim_region *self, uint64_t room_bytes, uint64_t align_bytes,
@@ -131,8 +147,8 @@ static plim_status place_guarded(plim_region *self, uint64_t size_bytes, uint64_
     uint64_t sentinel = 0, committed = self->committed_bytes;
     bool is_first = plim_offsets_live_count(offsets_of(self)) == 0;
     if (is_first) {
-        PLIM_TRY(place(self, GUARD_BYTES, OFFSETS_UNIT, &sentinel, err));
-        plim_guard_dress(self, sentinel, 0, GUARD_BYTES);
+        PLIM_TRY(place(self, self->unit_bytes, self->unit_bytes, &sentinel, err));
+        plim_guard_dress(self, sentinel, 0, self->unit_bytes);
     }
     plim_status status = place_or_release(self, room_bytes, align_bytes, out_offset, err);
     if (status == PLIM_OK) {
@@ -154,14 +170,28 @@ static void release_all(plim_region *self)
 static plim_status alloc(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
                          uint64_t *out_offset, plim_error *err)
 {
-    uint64_t room = 0, guard = self->guard ? GUARD_BYTES : 0;
-    if (self->block_count == self->block_limit || !bytes_add(size_bytes, guard, &room) ||
-        !bytes_align_up(room, OFFSETS_UNIT, &room)) {
+    uint64_t room = 0;
+    if (self->block_count == self->block_limit ||
+        !bytes_align_up(size_bytes, self->unit_bytes, &room)) {
         return refuse(self, size_bytes, err);
     }
-    PLIM_TRY(self->guard ? place_guarded(self, size_bytes, room, align_bytes, out_offset, err)
-                         : place(self, room, align_bytes, out_offset, err));
-    plim_region_unpoison(self, *out_offset, self->guard ? size_bytes : room);
+    PLIM_TRY(place(self, room, align_bytes, out_offset, err));
+    plim_region_unpoison(self, *out_offset, room);
+    self->used_bytes += room;
+    self->block_count++;
+    return PLIM_OK;
+}
+
+static plim_status alloc_guarded(plim_region *self, uint64_t size_bytes, uint64_t align_bytes,
+                                 uint64_t *out_offset, plim_error *err)
+{
+    uint64_t room = 0;
+    if (self->block_count == self->block_limit || !bytes_add(size_bytes, GUARD_BYTES, &room) ||
+        !bytes_align_up(room, self->unit_bytes, &room)) {
+        return refuse(self, size_bytes, err);
+    }
+    PLIM_TRY(place_guarded(self, size_bytes, room, align_bytes, out_offset, err));
+    plim_region_unpoison(self, *out_offset, size_bytes);
     self->used_bytes += room;
     self->block_count++;
     return PLIM_OK;
@@ -169,19 +199,21 @@ static plim_status alloc(plim_region *self, uint64_t size_bytes, uint64_t align_
 
 static uint64_t block_bytes(const plim_region *self, uint64_t offset)
 {
-    return self->guard ? plim_guard_block_bytes(self, offset)
-                       : plim_offsets_block_bytes(offsets_of(self), offset);
+    return plim_offsets_block_bytes(offsets_of(self), offset);
 }
 
 static uint64_t give_back(plim_region *self, uint64_t offset)
 {
-    uint64_t size = 0;
-    if (self->guard) {
-        size = plim_offsets_block_bytes(offsets_of(self), offset);
-        plim_guard_hold(self, offset);
-    } else {
-        size = plim_offsets_free(offsets_of(self), offset);
-    }
+    uint64_t size = plim_offsets_free(offsets_of(self), offset);
+    self->used_bytes -= size;
+    self->block_count -= size != 0;
+    return size;
+}
+
+static uint64_t give_back_guarded(plim_region *self, uint64_t offset)
+{
+    uint64_t size = plim_offsets_block_bytes(offsets_of(self), offset);
+    plim_guard_hold(self, offset);
     self->used_bytes -= size;
     self->block_count -= size != 0;
     return size;
@@ -209,7 +241,7 @@ static const char *check(const plim_region *self)
     const plim_offsets *offsets = offsets_of(self);
     uint64_t used = plim_offsets_used_bytes(offsets), ours = 0;
     if (self->guard) {
-        ours = plim_guard_held_bytes(self) + (used ? GUARD_BYTES : 0);
+        ours = plim_guard_held_bytes(self) + (used ? self->unit_bytes : 0);
     }
     if (used != self->used_bytes + ours ||
         (!self->guard && plim_offsets_live_count(offsets) != self->block_count)) {
@@ -224,6 +256,18 @@ const region_table plim_region_dynamic = {
     .alloc = alloc,
     .free = give_back,
     .block_bytes = block_bytes,
+    .end_of_use = end_of_use,
+    .largest_free = largest_free,
+    .free_ranges = free_ranges,
+    .check = check,
+};
+
+const region_table plim_region_dynamic_guarded = {
+    .shape = shape,
+    .clear = clear,
+    .alloc = alloc_guarded,
+    .free = give_back_guarded,
+    .block_bytes = plim_guard_block_bytes,
     .before_trim = release_all,
     .end_of_use = end_of_use,
     .largest_free = largest_free,

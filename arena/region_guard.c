@@ -15,9 +15,9 @@
  * first, so the mode never refuses what fits without it, but for the guards themselves.
  *
  * Cost: a fixed number of steps, and one release for each block that leaves the quarantine. The
- * fill is bounded: of a block over 4 KiB only the first and last 2 KiB are filled and looked at.
+ * fill is bounded: of more than 4 KiB only the first and last 2 KiB are filled and looked at.
  * Invariant: bytes used in the bookkeeping = used by the caller + held + the sentinel, the
- * first 64 bytes of the region, which are the guard in front of the first block.
+ * first unit of the region, which ends with the guard in front of the first block.
  */
 #include "arena/region_guard.h"
 
@@ -32,10 +32,10 @@
 enum { SLOT_FREE = 0, SLOT_LIVE = 1, SLOT_HELD = 2, SLOT_SENTINEL = 3 };
 
 typedef struct guard_slot {
-    uint32_t unit;  /* where the block begins */
-    uint32_t stamp; /* of this life */
-    uint16_t slack; /* room beyond what was asked: the guard */
-    uint16_t state;
+    uint32_t unit;       /* where the block begins */
+    uint32_t stamp;      /* of this life */
+    uint32_t slack : 29; /* room beyond what was asked: the guard */
+    uint32_t state : 3;
 } guard_slot;
 
 struct region_guard {
@@ -52,6 +52,11 @@ static guard_slot *slots_of(const region_guard *g)
 static uint32_t *ring_of(const region_guard *g) /* of slots */
 {
     return (uint32_t *)(slots_of(g) + g->slot_limit);
+}
+
+static uint64_t offset_of(const plim_region *self, const guard_slot *s)
+{
+    return s->unit * self->unit_bytes;
 }
 
 static guard_slot *slot_at(const plim_region *self, uint64_t offset)
@@ -167,13 +172,16 @@ void plim_guard_dress(plim_region *self, uint64_t offset, uint64_t size_bytes, u
 {
     region_guard *g = self->guard;
     guard_slot *s = slot_at(self, offset);
-    PLIM_ASSERT(s && room_bytes - size_bytes <= UINT16_MAX);
-    s->unit = (uint32_t)(offset / OFFSETS_UNIT);
+    uint64_t head_end = 0, tail = 0;
+    PLIM_ASSERT(s && room_bytes - size_bytes <= 2 * HUGE_BYTES);
+    s->unit = (uint32_t)(offset / self->unit_bytes);
     s->stamp = g->next_stamp;
-    s->slack = (uint16_t)(room_bytes - size_bytes);
+    s->slack = (uint32_t)(room_bytes - size_bytes) & 0x1fffffffu;
     s->state = size_bytes ? SLOT_LIVE : SLOT_SENTINEL;
     g->next_stamp = g->next_stamp == UINT32_MAX ? 1 : g->next_stamp + 1;
-    pattern_write(self, offset + size_bytes, offset + room_bytes);
+    fill_bounds(offset + size_bytes, offset + room_bytes, &head_end, &tail);
+    pattern_write(self, offset + size_bytes, head_end);
+    pattern_write(self, tail, offset + room_bytes);
     if (offset >= GUARD_BYTES && plim_offsets_ends_free(self->tables, offset)) {
         pattern_write(self, offset - GUARD_BYTES, offset); /* alignment left a gap in front */
     }
@@ -181,9 +189,10 @@ void plim_guard_dress(plim_region *self, uint64_t offset, uint64_t size_bytes, u
 
 static const char *damage_of(plim_region *self, const guard_slot *s)
 {
-    uint64_t offset = (uint64_t)s->unit * OFFSETS_UNIT, head_end = 0, tail = 0;
+    uint64_t offset = offset_of(self, s), head_end = 0, tail = 0;
     uint64_t end = offset + plim_offsets_block_bytes(self->tables, offset), asked = end - s->slack;
-    if (!pattern_holds(self, asked, end)) {
+    fill_bounds(asked, end, &head_end, &tail);
+    if (!pattern_holds(self, asked, head_end) || !pattern_holds(self, tail, end)) {
         return "written past the end of a block";
     }
     if (offset >= GUARD_BYTES && !pattern_holds(self, offset - GUARD_BYTES, offset)) {
@@ -260,7 +269,7 @@ bool plim_guard_release(plim_region *self)
         return false;
     }
     guard_slot *s = slots_of(g) + ring_of(g)[g->ring_first];
-    uint64_t offset = (uint64_t)s->unit * OFFSETS_UNIT;
+    uint64_t offset = offset_of(self, s);
     uint64_t room = plim_offsets_block_bytes(self->tables, offset);
     g->misuse_count += damage_of(self, s) != NULL;
     pattern_write(self, offset + room - GUARD_BYTES, offset + room); /* whole for the next one */
@@ -308,7 +317,7 @@ const char *plim_guard_inspect(plim_region *self, uint64_t *out_offset)
     for (uint32_t i = 0; i < g->slot_limit && !damage; i++) {
         const guard_slot *s = slots_of(g) + i;
         if (s->state != SLOT_FREE) {
-            *out_offset = (uint64_t)s->unit * OFFSETS_UNIT;
+            *out_offset = offset_of(self, s);
             damage = damage_of(self, s);
         }
     }

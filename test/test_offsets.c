@@ -11,11 +11,11 @@
 static plim_offsets *make(uint64_t size, uint32_t live)
 {
     uint64_t bytes = 0;
-    assert_true(plim_offsets_footprint(size, live, &bytes));
+    assert_true(plim_offsets_footprint(size, live, UNIT, &bytes));
     void *memory = malloc(bytes);
     assert_non_null(memory);
     memset(memory, 0xa5, bytes); /* init must not count on zeroed memory */
-    plim_offsets *o = plim_offsets_init(memory, size, live);
+    plim_offsets *o = plim_offsets_init(memory, size, live, UNIT);
     assert_non_null(o);
     assert_null(plim_offsets_check(o));
     return o;
@@ -113,13 +113,13 @@ static void footprint_refuses_what_cannot_be_counted(void **state)
     (void)state;
     uint64_t bytes = 0;
 
-    assert_false(plim_offsets_footprint(0, 1, &bytes));
-    assert_false(plim_offsets_footprint(1, 0, &bytes));
-    assert_false(plim_offsets_footprint(OFFSETS_SIZE_MAX + 1, 1, &bytes));
-    assert_false(plim_offsets_footprint(UINT64_MAX, 1, &bytes));
-    assert_false(plim_offsets_footprint(UINT64_C(1) << 36, OFFSETS_BLOCK_MAX + 1, &bytes));
-    assert_true(plim_offsets_footprint(OFFSETS_SIZE_MAX, 4096, &bytes));
-    assert_int_equal(bytes, sizeof(uint32_t) * (13 + 28 + 28 * 32 + 1) + 8194 * 32 + 8192 * 4);
+    assert_false(plim_offsets_footprint(0, 1, UNIT, &bytes));
+    assert_false(plim_offsets_footprint(1, 0, UNIT, &bytes));
+    assert_false(plim_offsets_footprint(OFFSETS_SIZE_MAX + 1, 1, UNIT, &bytes));
+    assert_false(plim_offsets_footprint(UINT64_MAX, 1, UNIT, &bytes));
+    assert_false(plim_offsets_footprint(UINT64_C(1) << 36, OFFSETS_BLOCK_MAX + 1, UNIT, &bytes));
+    assert_true(plim_offsets_footprint(OFFSETS_SIZE_MAX, 4096, UNIT, &bytes));
+    assert_int_equal(bytes, sizeof(uint32_t) * (13 + 28 + 28 * 32 + 7) + 8194 * 32 + 8192 * 4);
 }
 
 static void largest_range_there_is_can_be_split_at_its_end(void **state)

@@ -66,11 +66,11 @@ typedef struct run {
 static void open_offsets(subject *s, const world *w)
 {
     uint64_t bytes = 0;
-    assert_true(plim_offsets_footprint(w->size, w->live, &bytes));
+    assert_true(plim_offsets_footprint(w->size, w->live, UNIT, &bytes));
     void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
     assert_non_null(memory);
     memset(memory, 0x5a, bytes); /* init must not count on zeroed memory */
-    s->offsets = plim_offsets_init(memory, w->size, w->live);
+    s->offsets = plim_offsets_init(memory, w->size, w->live, UNIT);
     assert_non_null(s->offsets);
 }
 

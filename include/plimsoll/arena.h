@@ -76,6 +76,9 @@ typedef struct plim_region_opts {
     uint64_t large_bytes;       /* dynamic: blocks of at least this go to the high end of what is
                                  * committed, so that small ones never pin a hole between large
                                  * ones; 0: one end. Best with commit_now. */
+    uint64_t unit_bytes; /* dynamic: blocks begin at multiples of this and are whole ones of it; a
+                          * power of two from 64 to 2 MiB and align_bytes; 0: 64. Alignments up to
+                          * it cost nothing and are always found in bounded time. */
 } plim_region_opts;
 
 static inline plim_region_opts plim_region_opts_default(void)
@@ -104,6 +107,8 @@ typedef struct plim_region_stats {
     double fragmentation;      /* 1 - largest free / free: 0 when what is free is one piece */
     uint64_t held_bytes;       /* hardened: of free_bytes, held back until a refusal */
     uint64_t misuse_count;     /* hardened: frees refused, and writes noticed */
+    uint64_t scan_count;       /* dynamic: allocs aligned above unit_bytes that looked at every
+                                * range before they were refused, or given the one that fits */
 } plim_region_stats;
 
 typedef struct plim_arena_stats {
@@ -166,12 +171,16 @@ PLIM_API PLIM_MUST_USE plim_status plim_region_create(plim_arena *arena, plim_re
 /* plim_region_destroy - give back the memory and the addresses. NULL is accepted. */
 PLIM_API void plim_region_destroy(plim_region *self);
 
-/* plim_region_alloc - a block of at least @size_bytes, aligned to @align_bytes (0: 64).
+/* plim_region_alloc - a block of at least @size_bytes, aligned to @align_bytes (0: 64, or a
+ * dynamic region's unit_bytes).
  *
  * bump and dynamic: as asked. pool: one block, size must not exceed block_bytes.
  * static: E_STATE (use plim_region_at). Fresh memory is zero, reused memory is not cleared.
  * Alignment is bounded by the region's own (opts.align_bytes), so that the same calls
  * give the same offsets wherever the region lies.
+ * Cost:    dynamic: bounded by a constant of the region, whatever was allocated before, a refusal
+ *          included. Only a call aligned above unit_bytes that would otherwise be refused
+ *          looks at every free range (scan_count), because one may fit by chance.
  * Owns:    gives the block until free, rewind, reset or destroy.
  * Errors:  E_BUDGET, E_NOMEM, E_STATE as for create; E_FRAG enough is free in the
  *          region, but not side by side (have: the largest piece, limit: all that is
