@@ -445,21 +445,33 @@ ONE_PIECE bool plim_offsets_alloc(plim_offsets *self, uint64_t size_bytes, uint6
     return true;
 }
 
+static bool alloc_seldom(plim_offsets *self, const request *r,
+                         uint32_t (*find_in)(const plim_offsets *, const request *, uint32_t *),
+                         uint64_t *out_offset)
+{
+    uint32_t start = 0, index = find_in(self, r, &start);
+    if (index == NONE) {
+        return false;
+    }
+    take(self, index, start, r->units);
+    *out_offset = (uint64_t)start << self->unit_bits;
+    return true;
+}
+
+bool plim_offsets_alloc_tail(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
+                             uint64_t end_limit, uint64_t *out_offset)
+{
+    request r;
+    return request_of(self, size_bytes, align_bytes, end_limit, &r) &&
+           alloc_seldom(self, &r, find_tail, out_offset);
+}
+
 bool plim_offsets_alloc_scan(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
                              uint64_t end_limit, uint64_t *out_offset)
 {
     request r;
-    uint32_t start = 0;
-    if (!request_of(self, size_bytes, align_bytes, end_limit, &r)) {
-        return false;
-    }
-    uint32_t index = find_lowest(self, &r, &start);
-    if (index == NONE) {
-        return false;
-    }
-    take(self, index, start, r.units);
-    *out_offset = (uint64_t)start << self->unit_bits;
-    return true;
+    return request_of(self, size_bytes, align_bytes, end_limit, &r) &&
+           alloc_seldom(self, &r, find_lowest, out_offset);
 }
 
 /* ---- free ---- */

@@ -70,6 +70,11 @@ void plim_offsets_use_two_ends(plim_offsets *self, uint64_t large_bytes);
 bool plim_offsets_alloc(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
                         uint64_t end_limit, uint64_t *out_offset);
 
+/* The same in the room behind the last block only: after alloc found nothing below a lower
+ * limit, without a second search. */
+bool plim_offsets_alloc_tail(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,
+                             uint64_t end_limit, uint64_t *out_offset);
+
 /* The same, proved: looks at every range, lowest first. For alignments above a unit after
  * alloc found nothing. Linear: at most 2 x live + 1 nodes. */
 bool plim_offsets_alloc_scan(plim_offsets *self, uint64_t size_bytes, uint64_t align_bytes,

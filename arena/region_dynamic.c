@@ -92,7 +92,7 @@ static plim_status grow(plim_region *self, uint64_t room_bytes, uint64_t align_b
     plim_offsets *offsets = offsets_of(self);
     uint64_t end = plim_offsets_end_of_use(offsets); /* no further than it must */
     if (!bytes_align_up(end, align_bytes, &end) || !bytes_add(end, room_bytes, &end) ||
-        !plim_offsets_alloc(offsets, room_bytes, align_bytes, end, out_offset)) {
+        !plim_offsets_alloc_tail(offsets, room_bytes, align_bytes, end, out_offset)) {
         return refuse(self, room_bytes, err);
     }
     plim_status status = plim_region_commit_to(self, *out_offset + room_bytes, false, err);

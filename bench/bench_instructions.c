@@ -46,18 +46,20 @@
 #define MIB         ((uint64_t)1 << 20)
 #define SEED        7u
 
-/* Apart by alignment, because above a unit of 64 bytes a refusal is proved by a scan. */
+/* Apart by alignment: above a unit of 64 bytes what would be refused is looked for in every range.
+ * Those calls, given or refused, are the scanned ones, and the only ones without a gate. */
 typedef enum call_kind {
     CALL_ALLOC = 0,
     CALL_REFUSED = 1,
     CALL_FREE = 2,
     CALL_ALLOC_ALIGNED = 3,
     CALL_REFUSED_ALIGNED = 4,
-    KIND_COUNT = 5
+    CALL_SCANNED = 5,
+    KIND_COUNT = 6
 } call_kind;
-static const char *const kind_names[KIND_COUNT] = {"alloc", "refused", "free", "alloc, aligned",
-                                                   "refused, aligned"};
-#define GATED_KINDS 3u /* the first ones */
+static const char *const kind_names[KIND_COUNT] = {"alloc",          "refused",          "free",
+                                                   "alloc, aligned", "refused, aligned", "scanned"};
+#define GATED_KINDS 5u /* the first ones */
 
 typedef struct path {
     uint64_t hash, count, first, last; /* indexes of calls */
@@ -156,6 +158,13 @@ __attribute__((noinline)) static plim_status make_call(caller *c, call in, void 
                       : plim_region_alloc(c->region, in.bytes, in.align, out, NULL);
 }
 
+static uint64_t scan_count(const caller *c)
+{
+    plim_region_stats stats;
+    plim_region_read(c->region, &stats);
+    return stats.scan_count;
+}
+
 static call_kind note_result(caller *c, call in, plim_status status, void *block)
 {
     if (in.is_free && status != PLIM_OK) {
@@ -191,6 +200,7 @@ static int find_paths(uint64_t size, bool is_committed, uint64_t ops)
     path *paths = workload_pages(PATHS_MAX * sizeof(*paths));
     static caller c;
     size_t count = 0;
+    uint64_t scans = 0;
     caller_open(&c, size, is_committed);
     for (uint64_t i = 0; i < ops && count < PATHS_MAX / 2; i++) {
         const call in = caller_draw(&c);
@@ -200,7 +210,12 @@ static int find_paths(uint64_t size, bool is_committed, uint64_t ops)
         const plim_status status = make_call(&c, in, &block);
         const uint64_t hash = trace_hash;
         const uint32_t blocks = trace_blocks;
-        const call_kind kind = note_result(&c, in, status, block);
+        call_kind kind = note_result(&c, in, status, block);
+        if (in.align > 64 && !in.is_free) {
+            const uint64_t scans_now = scan_count(&c);
+            kind = scans_now != scans ? CALL_SCANNED : kind;
+            scans = scans_now;
+        }
         path *p = path_of(paths, &count, hash, kind);
         if (p->count++ == 0) {
             *p = (path){.hash = hash, .count = 1, .first = i, .blocks = blocks, .kind = kind};

@@ -21,12 +21,13 @@
 #define MIB     ((uint64_t)1 << 20)
 #define GIB     ((uint64_t)1 << 30)
 #define UNIT    ((uint64_t)64)
+#define GUARD   ((uint64_t)64)
 #define GRANULE ((uint64_t)PLIM_GRANULE_BYTES)
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 #define STEPS_PER_WORLD 40000
 #else
-#define STEPS_PER_WORLD 640000 /* ten worlds, one at half: 6 million */
+#define STEPS_PER_WORLD 480000 /* fourteen worlds, one at half: 6.5 million */
 #endif
 
 static plim_error err;
@@ -39,6 +40,7 @@ typedef struct subject {
     plim_budget *budget;
     no_memory memory;
     char *base;
+    uint64_t bad_frees;
 } subject;
 
 typedef struct world {
@@ -50,6 +52,8 @@ typedef struct world {
     uint64_t seal_at_step;
     uint64_t slack; /* a tail longer than this goes back by itself */
     bool is_shared;
+    uint64_t unit;    /* of blocks; 0: 64 */
+    bool is_hardened; /* a guard behind each block; the first unit is nobody's */
 } world;
 
 typedef struct run {
@@ -61,16 +65,37 @@ typedef struct run {
     bool is_sealed;
 } run;
 
+static uint64_t unit_of(const world *w)
+{
+    return w->unit ? w->unit : UNIT;
+}
+
+/* What a block of @bytes takes. */
+static uint64_t room_of(const world *w, uint64_t bytes)
+{
+    uint64_t guarded = bytes + (w->is_hardened ? GUARD : 0);
+    return (guarded + unit_of(w) - 1) / unit_of(w) * unit_of(w);
+}
+
+/* Everything free, but for the unit in front of the first block that a hardened region keeps. */
+static void list_clear(block_list *list, const world *w)
+{
+    block_list_clear(list, w->size);
+    if (w->is_hardened) {
+        assert_true(block_list_add(list, 0, unit_of(w)));
+    }
+}
+
 /* ---- the two subjects ---- */
 
 static void open_offsets(subject *s, const world *w)
 {
     uint64_t bytes = 0;
-    assert_true(plim_offsets_footprint(w->size, w->live, UNIT, &bytes));
+    assert_true(plim_offsets_footprint(w->size, w->live, unit_of(w), &bytes));
     void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
     assert_non_null(memory);
     memset(memory, 0x5a, bytes); /* init must not count on zeroed memory */
-    s->offsets = plim_offsets_init(memory, w->size, w->live, UNIT);
+    s->offsets = plim_offsets_init(memory, w->size, w->live, unit_of(w));
     assert_non_null(s->offsets);
 }
 
@@ -89,6 +114,9 @@ static void open_region(subject *s, const world *w)
     o.tag = PLIM_TAG_ACTIVATIONS;
     o.slack_bytes = w->slack;
     o.is_shared = w->is_shared;
+    o.unit_bytes = w->unit;
+    o.is_hardened = w->is_hardened;
+    o.quarantine_blocks = 16;
     assert_ok(plim_region_create(s->arena, PLIM_REGION_DYNAMIC, &o, &s->region, &err));
     s->base = plim_region_base(s->region);
     if (w->cap) { /* what is left after this leaves room for w->cap bytes of commits */
@@ -138,6 +166,7 @@ static bool subject_free(subject *s, uint64_t offset)
     }
     plim_status status = plim_region_free(s->region, (void *)((uintptr_t)s->base + offset), &err);
     assert_true(status == PLIM_OK || status == PLIM_E_ARG);
+    s->bad_frees += status != PLIM_OK;
     return status == PLIM_OK;
 }
 
@@ -147,7 +176,7 @@ static uint64_t subject_block_bytes(const subject *s, uint64_t offset)
                       : plim_region_block_bytes(s->region, s->base + offset);
 }
 
-static void subject_agrees(const subject *s, const block_list *list)
+static void subject_agrees(const subject *s, const world *w, const block_list *list)
 {
     if (s->offsets) {
         assert_int_equal(plim_offsets_used_bytes(s->offsets), block_list_used_bytes(list));
@@ -159,12 +188,18 @@ static void subject_agrees(const subject *s, const block_list *list)
     }
     plim_region_stats stats;
     plim_region_read(s->region, &stats);
-    assert_int_equal(stats.used_bytes, block_list_used_bytes(list));
+    uint64_t kept = w->is_hardened ? unit_of(w) : 0, largest = block_list_largest_hole(list);
+    assert_int_equal(stats.used_bytes, block_list_used_bytes(list) - kept);
     assert_int_equal(stats.free_bytes, list->size_bytes - stats.used_bytes);
-    assert_int_equal(stats.block_count, list->count);
-    assert_true(stats.largest_free_bytes == block_list_largest_hole(list) ||
-                stats.largest_free_bytes == 0); /* 0: block_limit blocks are alive */
-    assert_true(block_list_end_of_use(list) <= stats.committed_bytes);
+    assert_int_equal(stats.block_count, list->count - w->is_hardened);
+    if (w->is_hardened) { /* what is held back is not in it */
+        assert_true(stats.largest_free_bytes <= largest + kept);
+        assert_int_equal(stats.misuse_count, s->bad_frees);
+    } else {
+        assert_true(stats.largest_free_bytes == largest ||
+                    stats.largest_free_bytes == 0); /* 0: block_limit blocks are alive */
+    }
+    assert_true(stats.block_count == 0 || block_list_end_of_use(list) <= stats.committed_bytes);
     assert_true(plim_budget_used_bytes(s->budget) <= plim_budget_cap_bytes(s->budget));
 }
 
@@ -248,7 +283,7 @@ static uint64_t draw_size(run *r)
 static uint64_t draw_align(run *r)
 {
     uint64_t most = log2_floor(r->world->align_most);
-    return draw(r, 4) ? UNIT : UINT64_C(1) << draw(r, most + 1);
+    return draw(r, 4) ? unit_of(r->world) : UINT64_C(1) << draw(r, most + 1);
 }
 
 /* ---- one step ---- */
@@ -256,10 +291,10 @@ static uint64_t draw_align(run *r)
 static bool try_alloc(run *r, uint64_t bytes, uint64_t align)
 {
     uint64_t offset = 0;
-    uint64_t whole = (bytes + UNIT - 1) / UNIT * UNIT;
-    uint64_t at_least = align < UNIT ? UNIT : align;
-    bool expected =
-        r->list->count < r->world->live && block_list_has_room(r->list, whole, at_least, reach(r));
+    const world *w = r->world;
+    uint64_t whole = room_of(w, bytes), at_least = align < unit_of(w) ? unit_of(w) : align;
+    bool expected = r->list->count - w->is_hardened < w->live &&
+                    block_list_has_room(r->list, whole, at_least, reach(r));
 
     bool given = subject_alloc(r->subject, bytes, align, &offset);
 
@@ -274,8 +309,8 @@ static bool try_alloc(run *r, uint64_t bytes, uint64_t align)
     }
     uint64_t got = subject_block_bytes(r->subject, offset);
     assert_int_equal(offset % at_least, 0);
-    assert_int_equal(got, whole);
-    assert_true(block_list_add(r->list, offset, got));
+    assert_int_equal(got, w->is_hardened ? bytes : whole);
+    assert_true(block_list_add(r->list, offset, whole));
     r->grants++;
     return true;
 }
@@ -290,18 +325,19 @@ static void free_index(run *r, size_t index)
 
 static void try_free(run *r, unsigned order)
 {
-    if (r->list->count == 0) {
+    size_t first = r->world->is_hardened;
+    if (r->list->count == first) {
         return;
     }
     switch (order) {
     case 0:
-        free_index(r, 0);
+        free_index(r, first);
         break;
     case 1:
         free_index(r, r->list->count - 1);
         break;
     case 2: { /* a neighbour of the last one, so that holes meet */
-        size_t i = 0;
+        size_t i = first;
         while (i + 1 < r->list->count && r->list->blocks[i].offset < r->last_freed) {
             i++;
         }
@@ -309,17 +345,18 @@ static void try_free(run *r, unsigned order)
         break;
     }
     default:
-        free_index(r, draw(r, r->list->count));
+        free_index(r, first + draw(r, r->list->count - first));
     }
 }
 
 /* As realloc moves: the new block before the old one goes. */
 static void try_move(run *r)
 {
-    if (r->list->count == 0) {
+    size_t first = r->world->is_hardened;
+    if (r->list->count == first) {
         return;
     }
-    uint64_t offset = r->list->blocks[draw(r, r->list->count)].offset;
+    uint64_t offset = r->list->blocks[first + draw(r, r->list->count - first)].offset;
     if (try_alloc(r, draw_size(r), draw_align(r))) {
         assert_true(subject_free(r->subject, offset));
         assert_true(block_list_remove(r->list, offset));
@@ -393,7 +430,7 @@ static void trim_and_reset(run *r)
     }
     if (r->world->is_region && draw(r, 20000) == 0) {
         plim_region_reset(r->subject->region);
-        block_list_clear(r->list, r->world->size);
+        list_clear(r->list, r->world);
     }
     if (r->world->seal_at_step && r->step == r->world->seal_at_step) {
         plim_arena_seal(r->subject->arena, PLIM_SEAL_REFUSE);
@@ -407,7 +444,7 @@ static void follow(const world *w, uint64_t steps)
     static block_list list;
     run r = {.world = w, .subject = &s, .list = &list, .seed = cm_seed()};
     subject_open(&s, w);
-    block_list_clear(&list, w->size);
+    list_clear(&list, w);
     uint64_t sealed_bytes = 0;
     for (; r.step < steps; r.step++) {
         trim_and_reset(&r);
@@ -415,15 +452,15 @@ static void follow(const world *w, uint64_t steps)
             sealed_bytes = s.memory.committed_bytes;
         }
         step(&r);
-        subject_agrees(&s, &list);
+        subject_agrees(&s, w, &list);
         r.live_sum += list.count;
         if (r.step % 256 == 0) {
             subject_is_well(&s);
         }
         assert_true(!r.is_sealed || s.memory.committed_bytes <= sealed_bytes);
     }
-    while (list.count) {
-        free_index(&r, 0);
+    while (list.count > w->is_hardened) {
+        free_index(&r, w->is_hardened);
     }
     subject_is_well(&s);
     printf("# %s: %llu given, %llu refused, %llu bad frees, %llu live on average\n", w->name,
@@ -530,6 +567,56 @@ static void sealed_region_serves_every_hole_of_what_is_committed_and_grows_no_mo
     follow(&w, STEPS_PER_WORLD);
 }
 
+static void offsets_in_units_of_4_kib_agree_with_a_list_of_blocks(void **state)
+{
+    (void)state;
+    const world w = {.name = "4 KiB units",
+                     .size = 256 * MIB,
+                     .align_most = 2 * MIB,
+                     .live = 128,
+                     .unit = 4 * KIB};
+    follow(&w, STEPS_PER_WORLD);
+}
+
+static void region_in_units_of_256_bytes_agrees_with_a_list_of_blocks(void **state)
+{
+    (void)state;
+    const world w = {.name = "region, 256 B units",
+                     .size = 4 * MIB,
+                     .align_most = 64 * KIB,
+                     .live = 100,
+                     .is_region = true,
+                     .cap = 3 * MIB,
+                     .unit = 256};
+    follow(&w, STEPS_PER_WORLD);
+}
+
+static void hardened_region_refuses_only_what_no_hole_with_its_guard_holds(void **state)
+{
+    (void)state;
+    const world w = {.name = "region, hardened",
+                     .size = 4 * MIB,
+                     .align_most = 64 * KIB,
+                     .live = 100,
+                     .is_region = true,
+                     .cap = 3 * MIB,
+                     .is_hardened = true};
+    follow(&w, STEPS_PER_WORLD);
+}
+
+static void hardened_region_in_units_of_1_kib_agrees_with_a_list_of_blocks(void **state)
+{
+    (void)state;
+    const world w = {.name = "region, hardened, 1 KiB units",
+                     .size = 8 * MIB,
+                     .align_most = 64 * KIB,
+                     .live = 100,
+                     .is_region = true,
+                     .unit = KIB,
+                     .is_hardened = true};
+    follow(&w, STEPS_PER_WORLD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +629,10 @@ int main(void)
         cmocka_unit_test(region_of_16_gib_agrees_with_a_list_of_blocks),
         cmocka_unit_test(region_under_a_tight_cap_refuses_only_what_no_hole_below_it_holds),
         cmocka_unit_test(shared_region_that_gives_its_tail_back_agrees_with_a_list_of_blocks),
+        cmocka_unit_test(offsets_in_units_of_4_kib_agree_with_a_list_of_blocks),
+        cmocka_unit_test(region_in_units_of_256_bytes_agrees_with_a_list_of_blocks),
+        cmocka_unit_test(hardened_region_refuses_only_what_no_hole_with_its_guard_holds),
+        cmocka_unit_test(hardened_region_in_units_of_1_kib_agrees_with_a_list_of_blocks),
         cmocka_unit_test(sealed_region_serves_every_hole_of_what_is_committed_and_grows_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
