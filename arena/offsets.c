@@ -18,7 +18,7 @@
 #include "arena/checks.h"
 #include "arena/offsets_trie.h"
 
-#define LOW_CLASSES 8u /* classes that a small block looks into with two ends */
+#define LOW_CLASSES 4u /* that a small block looks into with two ends; more gain little */
 #define ALIGNED_TRIES                                                                              \
     8u /* ranges that are tried before one is taken that is large enough for all */
 
@@ -222,13 +222,13 @@ static uint32_t sizes_fit(const plim_offsets *self, uint32_t units)
     return index;
 }
 
-/* Of the smallest ranges that hold @units in each of the next classes, the lowest. */
+/* Of the smallest ranges that hold @units in each of LOW_CLASSES classes, the lowest. */
 static uint32_t sizes_fit_low(const plim_offsets *self, uint32_t units)
 {
     size_class c = class_of(units);
     uint32_t root = self->roots[c.first][c.second];
     uint32_t best = root == NONE ? NONE : trie_fit(self, root, units);
-    for (uint32_t left = LOW_CLASSES; left > 0 && next_class(self, &c); left--) {
+    for (uint32_t left = LOW_CLASSES - (best != NONE); left > 0 && next_class(self, &c); left--) {
         uint32_t index = trie_least(self, self->roots[c.first][c.second]);
         if (best == NONE || at(self, index)->offset < at(self, best)->offset) {
             best = index;
@@ -640,6 +640,6 @@ plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live
 
 void plim_offsets_use_two_ends(plim_offsets *self, uint64_t large_bytes)
 {
-    uint64_t units = large_bytes >> self->unit_bits;
+    uint64_t units = ((large_bytes - 1) >> self->unit_bits) + 1;
     self->large_units = units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
 }

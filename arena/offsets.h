@@ -26,8 +26,8 @@
  * Cost:  with w bits to count the units of the range, one trie is at most w - 5 steps deep
  *        for sizes and w - b for offsets (2^b slots: twice the block limit), whatever was
  *        allocated before and however many blocks live. An alloc does at most two searches (with
- *        two ends ten),
- *        two insertions and one removal; a free one search, three removals and one insertion.
+ *        two ends four), two insertions and one removal; a free one search, three removals and
+ *        one insertion.
  *        A refusal costs no more than an alloc. An alignment above the unit costs at most
  *        ALIGNED_TRIES + 1 searches more. Not bounded so, and only this: plim_offsets_alloc_scan.
  * Room:  2 x live_limit + 2 nodes of 32 bytes always suffice, because n live blocks leave at
@@ -57,8 +57,8 @@ plim_offsets *plim_offsets_init(void *memory, uint64_t size_bytes, uint32_t live
                                 uint64_t unit_bytes);
 
 /* From now on blocks of at least @large_bytes (> 0) go to the high end of the smallest range that
- * holds them, and smaller ones to the low end of the lowest of nine: the best fit of their own
- * class and the smallest of each of the next eight that are not empty. */
+ * holds them, and smaller ones to the low end of the lowest of four: the best fit of their own
+ * class and the smallest of each of the next ones that are not empty. */
 void plim_offsets_use_two_ends(plim_offsets *self, uint64_t large_bytes);
 
 /* A range of at least @size_bytes (> 0) at a multiple of @align_bytes (a power of two) that

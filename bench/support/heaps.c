@@ -69,7 +69,7 @@ static bool plimsoll_open(heap *self, const heap_wish *wish)
     o.size_bytes = wish->pool_bytes;
     o.block_limit = wish->block_limit;
     o.tag = PLIM_TAG_ACTIVATIONS;
-    o.commit_now = self->kind->is_warm && !wish->is_dry;
+    o.commit_now = self->kind->is_warm;
     o.is_shared = self->kind->is_shared;
     o.is_hardened = self->kind->is_hardened;
     o.yield = yield;
@@ -78,7 +78,7 @@ static bool plimsoll_open(heap *self, const heap_wish *wish)
         plim_region_create(self->arena, PLIM_REGION_DYNAMIC, &o, &self->region, &err) != PLIM_OK) {
         bench_stop("a dynamic region", &err);
     }
-    if (o.commit_now) {
+    if (o.commit_now && !wish->is_dry) {
         touch(plim_region_base(self->region), wish->pool_bytes);
         plim_arena_seal(self->arena, PLIM_SEAL_REFUSE);
     }

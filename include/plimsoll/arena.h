@@ -75,7 +75,9 @@ typedef struct plim_region_opts {
     uint64_t quarantine_bytes;  /* is_hardened: and no more than this; 0: a 16th of the size */
     uint64_t large_bytes;       /* dynamic: blocks of at least this go to the high end of what is
                                  * committed, so that small ones never pin a hole between large
-                                 * ones; 0: one end. Best with commit_now. */
+                                 * ones; 0: a 1024th of the size with commit_now and not
+                                 * is_hardened, else one end;
+                                 * UINT64_MAX: one end */
     uint64_t unit_bytes; /* dynamic: blocks begin at multiples of this and are whole ones of it; a
                           * power of two from 64 to 2 MiB and align_bytes; 0: 64. Alignments up to
                           * it cost nothing and are always found in bounded time. */
