@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan_lowest.c - who searches next, for how long, and under which capacity.
  *
- * Decides the turns. In each round the exact search is asked about one rung of a ladder between
- * the bound and the best plan, then the local search goes on from the best plan with as
- * much; whoever finds a lower plan has his share doubled. Rounds grow by half, so that the one
- * which is right for an instance waits no longer than a few times what it needs. The bound itself
- * is every other rung: only there can a failure prove anything about the lowest plan.
+ * Decides the turns. In each round the exact search is asked about rungs of a ladder between
+ * the bound and the best plan until one of them is too much for the round, then the local search
+ * goes on from the best plan with as much; whoever finds a lower plan has his share doubled. Rounds
+ * grow by half, so that the one which is right for an instance waits no longer than a few times
+ * what it needs. The bound itself is every other rung: only there can a failure prove anything
+ * about the lowest plan.
  *
  * Invariants: the plan never gets higher; a bound is raised only by a proof; the order of turns
  * depends on nothing but the instance, the seed and the limit.
@@ -129,7 +130,8 @@ static uint64_t nodes_left(const turns *self, uint64_t nodes)
     return limit && limit - spent < nodes ? limit - spent : nodes;
 }
 
-static void search_turn(turns *self, const plan_piece *pieces, uint32_t rung, uint64_t nodes)
+/* False: not decided within so many nodes. */
+static bool search_turn(turns *self, const plan_piece *pieces, uint32_t rung, uint64_t nodes)
 {
     uint64_t capacity = rung_bytes(self, rung);
     plan_ask ask = {.capacity_bytes = capacity,
@@ -152,6 +154,7 @@ static void search_turn(turns *self, const plan_piece *pieces, uint32_t rung, ui
         self->answer->bound_bytes = capacity + 1;
         memset(self->next_run, 0, sizeof(self->next_run));
     }
+    return verdict != PLAN_UNKNOWN;
 }
 
 static void improve_turn(turns *self, uint64_t nodes)
@@ -207,9 +210,10 @@ void plan_lowest(const plan_piece *pieces, size_t piece_count, const plan_span *
         return;
     }
     uint64_t nodes = NODES_FIRST;
-    for (uint32_t round = 0; !is_done(&self); round++) {
-        if (self.search) {
-            search_turn(&self, pieces, rung_of(&self, round), nodes);
+    for (uint32_t asked = 0; !is_done(&self);) {
+        bool decides = self.search != NULL;
+        while (decides && !is_done(&self)) {
+            decides = search_turn(&self, pieces, rung_of(&self, asked++), nodes);
         }
         if (self.improve && !is_done(&self)) {
             improve_turn(&self, nodes * self.share / 64);

@@ -50,7 +50,9 @@ static uint64_t *push(plan_search *self, uint32_t i, int32_t start, int32_t rest
     self->trail[entry] =
         (trail_entry){.start = start, .rest = rest, .item = i, .previous = self->head[i]};
     uint64_t *reason = reason_of(self, entry);
-    memset(reason, 0, self->words * sizeof(*reason));
+    for (uint32_t w = 0; w < self->words; w++) { /* few, and often */
+        reason[w] = 0;
+    }
     return reason;
 }
 

@@ -137,20 +137,6 @@ static bool has_equal_spans(const plan_grid *grid, uint32_t a, uint32_t b)
                   x->span_count * sizeof(plan_span)) == 0;
 }
 
-static void list_neighbours(plan_search *self)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < self->item_count; i++) {
-        self->near_at[i] = count;
-        for (uint32_t j = 0; j < self->item_count && self->first[j] < self->last[i]; j++) {
-            if (j != i && self->last[j] > self->first[i] && share_section(self->grid, i, j)) {
-                self->near[count++] = (uint16_t)j;
-            }
-        }
-    }
-    self->near_at[self->item_count] = count;
-}
-
 static void list_sections(plan_search *self)
 {
     const plan_grid *grid = self->grid;
@@ -178,6 +164,33 @@ static void list_sections(plan_search *self)
         }
         self->first_at[s] = i;
     }
+}
+
+static uint32_t add_near(plan_search *self, uint32_t count, uint32_t j)
+{
+    self->near[count] = (uint16_t)j;
+    return count + 1;
+}
+
+/* By rising index. Without gaps: who is alive in the first section, then who starts later. */
+static void list_neighbours(plan_search *self)
+{
+    const plan_grid *grid = self->grid;
+    bool has_gaps = grid->span_count > grid->item_count;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->item_count; i++) {
+        uint32_t first = self->first[i], k = self->in_section_at[first];
+        self->near_at[i] = count;
+        for (; !has_gaps && k < self->in_section_at[first + 1]; k++) {
+            count = self->in_section[k] != i ? add_near(self, count, self->in_section[k]) : count;
+        }
+        uint32_t end = self->first_at[self->last[i]];
+        for (uint32_t j = has_gaps ? 0 : self->first_at[first + 1]; j < end; j++) {
+            bool is_near = !has_gaps || (j != i && share_section(grid, i, j));
+            count = is_near ? add_near(self, count, j) : count;
+        }
+    }
+    self->near_at[self->item_count] = count;
 }
 
 void plan_tables_rank(plan_search *self)
@@ -215,8 +228,8 @@ plan_search *plan_search_init(const plan_grid *grid, void *scratch, size_t scrat
         self->life[i] = item->life;
         self->area[i] = item->size > UINT64_MAX / item->life ? UINT64_MAX : item->size * item->life;
     }
-    list_neighbours(self);
     list_sections(self);
+    list_neighbours(self);
     plan_search_forget(self);
     return self;
 }

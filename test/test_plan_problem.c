@@ -107,7 +107,7 @@ static void searched_plans_are_lowest_and_proven(void **state)
     size_t above = 0, proven = 0, planned = 0;
     plim_error err;
     (void)state;
-    made.with_pairs = made.with_regions = made.with_fixed = false;
+    made.with_pairs = made.with_regions = false;
     o.effort = PLIM_PLAN_SEARCH;
 
     for (int k = 0; k < 2000; k++) {
