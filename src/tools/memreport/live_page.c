@@ -128,7 +128,7 @@ static void put_line(page_out *o, const page_line *l)
     const int pad = room - columns_of(l->name);
     const char *change = amount(o, l->change, "-", true, c, sizeof(c));
     const bool moved = o->style->has_change && l->change != 0 && l->change != PLIM_REPORT_NONE;
-    if (l->has_share && l->now != PLIM_REPORT_NONE) {
+    if (l->has_share && l->now >= 0) {
         snprintf(share, sizeof(share), is_wide ? "%5.1f %%" : "%.1f %%", share_of(o, l->now));
         bar_of(o, l->now, bar, sizeof(bar));
     }
@@ -285,7 +285,7 @@ static void put_process(page_out *o)
 {
     const plim_machine *m = o->m;
     const plim_account *a = &m->account;
-    char x[24], y[24], z[24], w[24];
+    char x[24], y[24], z[24];
     if (m->pid == 0) {
         return;
     }
@@ -298,17 +298,27 @@ static void put_process(page_out *o)
     } else {
         put(o, "account   none is published: what the kernel says");
     }
-    put(o, "kernel    resident %s, at most %s; swapped %s; cgroup limit %s",
-        size(o, m->rss_bytes, x, sizeof(x)), size(o, m->rss_peak_bytes, y, sizeof(y)),
-        size(o, m->swap_bytes, z, sizeof(z)),
-        m->has_cgroup ? limit(o, m->limit_cgroup_bytes, w, sizeof(w)) : "n/a");
-    if (m->limit_address_bytes != PLIM_UNKNOWN_BYTES) {
-        put(o, "limit of its address space %s", limit(o, m->limit_address_bytes, x, sizeof(x)));
-    }
+    put(o, "kernel    resident %s, at most %s; swapped %s", size(o, m->rss_bytes, x, sizeof(x)),
+        size(o, m->rss_peak_bytes, y, sizeof(y)), size(o, m->swap_bytes, z, sizeof(z)));
+    put(o, "limits    cgroup %s, address space %s, locked pages %s",
+        m->has_cgroup ? limit(o, m->limit_cgroup_bytes, x, sizeof(x)) : "n/a",
+        limit(o, m->limit_address_bytes, y, sizeof(y)),
+        limit(o, m->limit_locked_bytes, z, sizeof(z)));
     if (m->declared_bytes) {
         put(o, "declared  %s for frameworks and the system: they lie in other rows",
             size(o, m->declared_bytes, x, sizeof(x)));
     }
+}
+
+/* The sum of a place of which nothing is known is not 0. */
+static int64_t sum_of(const page_out *o, plim_place place)
+{
+    for (size_t i = 0; i < o->m->row_count; i++) {
+        if (o->m->rows[i].place == place && o->m->rows[i].now_bytes != PLIM_REPORT_NONE) {
+            return plim_machine_sum(o->m, place);
+        }
+    }
+    return PLIM_REPORT_NONE;
 }
 
 static void put_place(page_out *o, plim_place place)
@@ -333,7 +343,7 @@ static void put_place(page_out *o, plim_place place)
     put_line(o, &(page_line){.name = name,
                              .known = alone && only ? plim_known_text(only->known) : "",
                              .code = BOLD,
-                             .now = alone && only ? only->now_bytes : plim_machine_sum(o->m, place),
+                             .now = sum_of(o, place),
                              .peak = o->style->has_change && seen ? seen->peak : PLIM_REPORT_NONE,
                              .change = seen ? seen->change : PLIM_REPORT_NONE,
                              .has_share = true});
@@ -393,8 +403,7 @@ static size_t fixed_lines(const page_out *o)
 {
     const plim_machine *m = o->m;
     size_t n = 2 + 2 + 2; /* the machine; a blank and the head; the rule and the total */
-    n += m->pid ? 4u + (m->limit_address_bytes != PLIM_UNKNOWN_BYTES) + (m->declared_bytes != 0)
-                : 0u;
+    n += m->pid ? 5u + (m->declared_bytes != 0) : 0u;
     for (unsigned place = 0; place < PLIM_PLACE_OUTSIDE; place++) {
         n += has_rows(o, (plim_place)place);
     }

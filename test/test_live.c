@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_live.c - memreport live and replay as a stranger uses them: a pipe, a terminal, a file. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "test/support/cm.h"
+#include "test/support/json_schema.h"
+
+#define BIG   (1u << 20)
+#define BOARD "test/fixtures/boards/orin-nx-live"
+
+static char out[BIG], errors[BIG], folder[512], tool[600], board[600];
+
+static int set_up(void **state)
+{
+    char self[512];
+    (void)state;
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n <= 0 || !realpath(cm_tmp(), folder) || !realpath(BOARD, board)) {
+        return -1;
+    }
+    self[n] = 0;
+    *strstr(self, "/test/test_live") = 0;
+    snprintf(tool, sizeof(tool), "%s/memreport", self);
+    unsetenv("NO_COLOR");
+    return 0;
+}
+
+static void read_into(const char *name, char *to)
+{
+    char path[600];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(to, 1, BIG - 1, f) : 0;
+    to[n] = 0;
+    if (f) {
+        fclose(f);
+    }
+}
+
+static int run(const char *arguments)
+{
+    char command[4096];
+    snprintf(command, sizeof(command), "cd %s && %s %s >out 2>errors </dev/null", folder, tool,
+             arguments);
+    int status = system(command);
+    read_into("out", out);
+    read_into("errors", errors);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run_board(const char *arguments)
+{
+    char all[2048];
+    snprintf(all, sizeof(all), "live --root %s %s", board, arguments);
+    return run(all);
+}
+
+static void assert_says(const char *where, const char *text)
+{
+    if (!strstr(where, text)) {
+        fail_msg("wanted \"%s\" in:\n%s", text, where);
+    }
+}
+
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0;
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        longest = n > longest ? n : longest;
+        text += n + (text[n] == '\n');
+    }
+    return longest;
+}
+
+static size_t count_of(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (; (text = strstr(text, what)); text += strlen(what)) {
+        n++;
+    }
+    return n;
+}
+
+/* ---- a pipe ---- */
+
+static void a_pipe_gets_one_plain_frame_that_fits(void **state)
+{
+    (void)state;
+
+    assert_int_equal(run_board("--pid 4242"), 0);
+    assert_null(strchr(out, '\033'));
+    assert_true(longest_line(out) <= 80);
+    assert_int_equal(count_of(out, "MemTotal, the sum"), 1);
+    assert_says(out, "device driver (nvmap)");
+    assert_says(out, "llama server (4242)");
+    assert_int_equal(run_board("--pid 4242 --columns 140"), 0);
+    assert_true(longest_line(out) > 100 && longest_line(out) <= 140);
+}
+
+static void what_is_not_known_is_na_in_every_form(void **state)
+{
+    (void)state;
+
+    assert_int_equal(run_board("--pid 4242"), 0);
+    assert_says(out, "memory pressure n/a");
+    assert_int_equal(run_board("--pid 4242 --json"), 0);
+    assert_says(out, "\"pressure_centipercent\":null");
+    assert_int_equal(run_board("--pid 4242 --csv"), 0);
+    assert_says(out, ",heap,2097152,,kernel\n");
+    assert_int_equal(run_board("--pid 4242 --prometheus"), 0);
+    assert_null(strstr(out, "pressure"));
+    assert_null(strstr(out, "null"));
+}
+
+static void frames_follow_their_schema_one_a_line(void **state)
+{
+    char why[256] = "";
+    json_error_t at;
+    (void)state;
+    json_t *schema = json_load_file("docs/memreport-live-1.schema.json", 0, &at);
+    assert_non_null(schema);
+
+    assert_int_equal(run_board("--pid 4242 --json --count 3 --interval 10ms"), 0);
+
+    assert_int_equal(count_of(out, "\n"), 3);
+    assert_int_equal(run_board("--json"), 0);
+    json_t *frame = json_loads(out, 0, &at);
+    assert_non_null(frame);
+    if (!json_schema_holds(schema, frame, why, sizeof(why))) {
+        fail_msg("%s", why);
+    }
+    json_decref(frame);
+    assert_int_equal(run_board("--pid 4242 --json"), 0);
+    frame = json_loads(out, 0, &at);
+    if (!json_schema_holds(schema, frame, why, sizeof(why))) {
+        fail_msg("%s", why);
+    }
+    json_decref(frame);
+    json_decref(schema);
+}
+
+/* Each line a comment or name{labels} number; each metric with HELP and TYPE before it, once. */
+static void prometheus_text_is_well_formed(void **state)
+{
+    char metric[128] = "", wanted[160];
+    (void)state;
+
+    assert_int_equal(run_board("--pid 4242 --prometheus"), 0);
+
+    assert_true(strlen(out) > 0 && out[strlen(out) - 1] == '\n');
+    for (char *line = out, *end; *line; line = end + 1) {
+        end = strchr(line, '\n');
+        *end = 0;
+        if (line[0] == '#') {
+            if (sscanf(line, "# TYPE %127s ", metric) == 1) {
+                assert_true(strstr(line, " gauge") || strstr(line, " counter"));
+            } else {
+                assert_int_equal(sscanf(line, "# HELP %127s ", metric), 1);
+            }
+            continue;
+        }
+        size_t n = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
+        snprintf(wanted, sizeof(wanted), "%.*s", (int)n, line);
+        assert_string_equal(wanted, metric);
+        char *value = strrchr(line, ' ');
+        assert_non_null(value);
+        char *rest;
+        (void)strtod(value + 1, &rest);
+        assert_int_equal(*rest, 0);
+        assert_true(line[n] == ' ' || (line[n] == '{' && value[-1] == '}'));
+        assert_true(strstr(metric, "_bytes") || strstr(metric, "_total") ||
+                    strstr(metric, "_ratio") || strstr(metric, "_info") ||
+                    strstr(metric, "_milliseconds"));
+    }
+}
+
+static void prometheus_is_renamed_into_place(void **state)
+{
+    char path[600];
+    struct stat first, second;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/memory.prom", folder);
+
+    assert_int_equal(run_board("--prometheus -o memory.prom"), 0);
+    assert_int_equal(stat(path, &first), 0);
+    assert_int_equal(run_board("--prometheus -o memory.prom"), 0);
+    assert_int_equal(stat(path, &second), 0);
+
+    assert_int_equal(out[0], 0);
+    read_into("memory.prom", out);
+    assert_says(out, "# TYPE plimsoll_memory_bytes gauge");
+    assert_int_equal(run("live --prometheus -o no/such/folder/x"), 5);
+}
+
+/* ---- recordings ---- */
+
+static void a_recording_plays_back_the_same_frames(void **state)
+{
+    static char first[BIG];
+    (void)state;
+
+    assert_int_equal(run_board("--pid 4242 --csv --count 3 --interval 10ms --record r.jsonl"), 0);
+    memcpy(first, out, sizeof(first));
+    assert_int_equal(run("replay r.jsonl --csv"), 0);
+
+    assert_string_equal(out, first);
+    assert_int_equal(run("replay r.jsonl"), 0);
+    assert_int_equal(count_of(out, "MemTotal, the sum"), 3);
+    assert_int_equal(run_board("--record r.jsonl"), 5);
+    assert_says(errors, "-f");
+}
+
+static void a_recording_that_was_cut_gives_its_whole_frames(void **state)
+{
+    (void)state;
+    assert_int_equal(run_board("--count 2 --interval 10ms --json -f -o cut.jsonl"), 0);
+    char command[1400];
+    snprintf(command, sizeof(command), "cd %s && truncate -s -40 cut.jsonl && : >empty.jsonl",
+             folder);
+    assert_int_equal(system(command), 0);
+
+    assert_int_equal(run("replay cut.jsonl"), 3);
+    assert_int_equal(count_of(out, "MemTotal, the sum"), 1);
+    assert_says(errors, "line");
+    assert_int_equal(run("replay empty.jsonl"), 4);
+    assert_int_equal(run("replay no-such.jsonl"), 4);
+    assert_int_equal(run("replay errors"), 4);
+}
+
+/* ---- exit codes ---- */
+
+static void exit_codes_mean_something(void **state)
+{
+    (void)state;
+
+    assert_int_equal(run_board("--pid 4242 --fail-over 400MiB"), 1);
+    assert_int_equal(run_board("--pid 4242 --fail-over 600MiB"), 0);
+    assert_int_equal(run_board("--fail-over 1GiB"), 1);
+    assert_int_equal(run_board("--fail-over 1000GB"), 0);
+    assert_int_equal(run("live --pid 4194303"), 4);
+    assert_int_equal(run("live --root /no/such/root"), 4);
+    assert_int_equal(run("live --account x"), 2);
+    assert_int_equal(run("live --interval 0"), 2);
+    assert_int_equal(run("live --interval 2days"), 2);
+    assert_int_equal(run("live --sort weight"), 2);
+    assert_int_equal(run("live --columns 20"), 2);
+    assert_int_equal(run("live --pid"), 2);
+    assert_int_equal(run("live --frobnicate"), 2);
+    assert_int_equal(run("replay"), 2);
+    assert_int_equal(run("replay x --pid 1"), 2);
+}
+
+/* ---- a process that ends ---- */
+
+static pid_t start_sleeper(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp("sleep", "sleep", "60", (char *)NULL);
+        _exit(5);
+    }
+    return pid;
+}
+
+/* @script is run in the folder with the tool as $memreport. */
+static int run_script(const char *script)
+{
+    char line[4096];
+    snprintf(line, sizeof(line), "cd %s && memreport=%s && { %s; } >out 2>errors </dev/null",
+             folder, tool, script);
+    int status = system(line);
+    read_into("out", out);
+    read_into("errors", errors);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run_killing(pid_t target, const char *arguments)
+{
+    char script[1024];
+    snprintf(script, sizeof(script),
+             "$memreport live --pid %d --interval 50ms %s & tool=$!; sleep 0.5; kill -9 %d; "
+             "wait $tool",
+             (int)target, arguments, (int)target);
+    int rc = run_script(script);
+    (void)waitpid(target, NULL, 0);
+    return rc;
+}
+
+static void a_target_that_is_killed_is_said_to_have_ended(void **state)
+{
+    (void)state;
+
+    assert_int_equal(run_killing(start_sleeper(), ""), 0);
+    assert_says(errors, "sleep (");
+    assert_says(errors, "has ended");
+    assert_true(count_of(out, "MemTotal, the sum") >= 1);
+
+    assert_int_equal(run_killing(start_sleeper(), "--count 100000 --json"), 3);
+    assert_says(errors, "has ended");
+}
+
+/* ---- a terminal ---- */
+
+typedef struct terminal {
+    int master;
+    pid_t pid;
+    size_t used;
+} terminal;
+
+static terminal open_terminal(unsigned columns, unsigned rows, const char *const *arguments)
+{
+    terminal t = {.used = 0};
+    struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
+    t.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(t.master >= 0);
+    assert_int_equal(grantpt(t.master), 0);
+    assert_int_equal(unlockpt(t.master), 0);
+    const char *name = ptsname(t.master);
+    t.pid = fork();
+    if (t.pid == 0) {
+        setsid();
+        int fd = open(name, O_RDWR);
+        ioctl(fd, TIOCSCTTY, 0);
+        ioctl(fd, TIOCSWINSZ, &size);
+        dup2(fd, 0);
+        dup2(fd, 1);
+        dup2(fd, 2);
+        execv(tool, (char *const *)(uintptr_t)arguments);
+        _exit(9);
+    }
+    return t;
+}
+
+/* Reads on until @text was seen; false after ten seconds. */
+static bool await_text(terminal *t, const char *text)
+{
+    for (int turns = 0; turns < 100; turns++) {
+        struct pollfd p = {.fd = t->master, .events = POLLIN};
+        out[t->used] = 0;
+        if (strstr(out, text)) {
+            return true;
+        }
+        if (poll(&p, 1, 100) > 0) {
+            ssize_t n = read(t->master, out + t->used, BIG - 1 - t->used);
+            if (n <= 0) {
+                return false;
+            }
+            t->used += (size_t)n;
+        }
+    }
+    return false;
+}
+
+static int close_terminal(terminal *t)
+{
+    int status = 0;
+    (void)await_text(t, "\033[?1049l");
+    out[t->used] = 0;
+    assert_int_equal(waitpid(t->pid, &status, 0), t->pid);
+    close(t->master);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_terminal_gets_a_view_in_place_and_is_given_back(void **state)
+{
+    const char *arguments[] = {"memreport", "live",       "--root", board, "--pid",
+                               "4242",      "--interval", "50ms",   NULL};
+    (void)state;
+    terminal t = open_terminal(80, 24, arguments);
+
+    assert_true(await_text(&t, "\033[?1049h"));
+    assert_true(await_text(&t, "frame 3"));
+    assert_int_equal(write(t.master, "s", 1), 1);
+    assert_true(await_text(&t, "sort: size"));
+    assert_int_equal(write(t.master, "p", 1), 1);
+    assert_true(await_text(&t, "PAUSED"));
+    assert_int_equal(write(t.master, "q", 1), 1);
+
+    assert_int_equal(close_terminal(&t), 0);
+    assert_says(out, "\033[?25h\033[?1049l");
+    assert_says(out, "smaller parts do not fit");
+}
+
+static void a_signal_gives_the_terminal_back_too(void **state)
+{
+    static const int SIGNALS[] = {SIGTERM, SIGINT, SIGHUP};
+    const char *arguments[] = {"memreport", "live", "--root", board, "--interval", "50ms", NULL};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        terminal t = open_terminal(140, 40, arguments);
+        assert_true(await_text(&t, "frame 2"));
+        kill(t.pid, SIGNALS[i]);
+        assert_int_equal(close_terminal(&t), 0);
+        assert_says(out, "\033[?25h\033[?1049l");
+    }
+}
+
+static void no_color_means_none_on_a_terminal(void **state)
+{
+    const char *arguments[] = {"memreport", "live", "--once", "--root", board, NULL};
+    (void)state;
+    terminal t = open_terminal(80, 24, arguments);
+    (void)await_text(&t, "available, kernel's");
+    assert_says(out, "\033[1m");
+    close_terminal(&t);
+
+    setenv("NO_COLOR", "1", 1);
+    t = open_terminal(80, 24, arguments);
+    (void)await_text(&t, "available, kernel's");
+    unsetenv("NO_COLOR");
+
+    assert_null(strchr(out, '\033'));
+    close_terminal(&t);
+}
+
+/* ---- bounds ---- */
+
+static void ten_thousand_processes_take_no_more_memory(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip_because("the sanitizer's own memory");
+#endif
+    char path[700], line[256];
+    unsigned long peak = 0;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/many/proc", folder);
+    snprintf(line, sizeof(line), "mkdir -p %.200s", path);
+    assert_int_equal(system(line), 0);
+    snprintf(path, sizeof(path), "%s/many/proc/meminfo", folder);
+    FILE *f = fopen(path, "w");
+    fputs("MemTotal: 64000000 kB\nMemFree: 1000 kB\nAnonPages: 20000000 kB\n", f);
+    fclose(f);
+    for (unsigned pid = 1; pid <= 10000; pid++) {
+        snprintf(path, sizeof(path), "%s/many/proc/%u", folder, pid);
+        assert_int_equal(mkdir(path, 0700), 0);
+        snprintf(path, sizeof(path), "%s/many/proc/%u/smaps_rollup", folder, pid);
+        f = fopen(path, "w");
+        fprintf(f, "Pss_Anon: %u kB\nPss_File: 1 kB\nPss_Shmem: 0 kB\n", pid);
+        fclose(f);
+    }
+
+    int rc = run_script("$memreport live --root many --batch --interval 10ms & tool=$!; sleep 1.5; "
+                        "grep VmHWM /proc/$tool/status >peak; kill $tool; wait $tool; true");
+
+    assert_int_equal(rc, 0);
+    read_into("peak", errors);
+    assert_int_equal(sscanf(errors, "VmHWM: %lu kB", &peak), 1);
+    assert_true(peak < 8192);
+    assert_says(out, "processes (10000)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pipe_gets_one_plain_frame_that_fits),
+        cmocka_unit_test(what_is_not_known_is_na_in_every_form),
+        cmocka_unit_test(frames_follow_their_schema_one_a_line),
+        cmocka_unit_test(prometheus_text_is_well_formed),
+        cmocka_unit_test(prometheus_is_renamed_into_place),
+        cmocka_unit_test(a_recording_plays_back_the_same_frames),
+        cmocka_unit_test(a_recording_that_was_cut_gives_its_whole_frames),
+        cmocka_unit_test(exit_codes_mean_something),
+        cmocka_unit_test(a_target_that_is_killed_is_said_to_have_ended),
+        cmocka_unit_test(a_terminal_gets_a_view_in_place_and_is_given_back),
+        cmocka_unit_test(a_signal_gives_the_terminal_back_too),
+        cmocka_unit_test(no_color_means_none_on_a_terminal),
+        cmocka_unit_test(ten_thousand_processes_take_no_more_memory),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
