@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "platform/box_file.h"
+#include "platform/linux/account_copy.h"
 #include "test/support/runtime_fixture.h"
 
 #define RING_BYTES (64u << 10)
@@ -192,6 +192,39 @@ static void the_account_is_at_the_start_of_the_file(void **state)
     plim_budget_read(seen, &a, NULL, 0);
     assert_int_equal(a.used_bytes, used(runtime));
     assert_true(a.tag_now_bytes[PLIM_TAG_OTHER] >= RING_BYTES); /* the ring's own bytes */
+    plim_runtime_close(runtime);
+}
+
+static void the_account_is_found_by_the_process_alone(void **state)
+{
+    (void)state;
+    plim_runtime *runtime = open_box(box_path("found"));
+    plim_account_copy copy;
+    const plim_budget *seen = NULL;
+
+    assert_ok(plim_account_copy_process("", (uint32_t)getpid(), &copy, &err));
+
+    assert_ok(plim_budget_attach(copy.image, copy.image_bytes, &seen, &err));
+    assert_int_equal(plim_budget_used_bytes(seen), used(runtime));
+    plim_account_copy_close(&copy);
+    plim_runtime_close(runtime);
+}
+
+static void a_load_that_the_seal_refuses_is_told(void **state)
+{
+    (void)state;
+    const char *path = box_path("sealed"), *artifact = make_artifact("sealed");
+    plim_engine *engine = NULL;
+    plim_box_record r;
+    plim_engine_spec s = spec_of("late", artifact);
+    plim_runtime *runtime = open_box(path);
+    assert_ok(plim_runtime_seal(runtime, &err));
+
+    assert_status(plim_runtime_deserialize(runtime, &s, &engine, NULL), PLIM_E_STATE);
+
+    plim_box_reader box = attach(path);
+    assert_true(find_line(&box, "\"load_refused\"", &r));
+    assert_non_null(strstr(r.as.line, "\"found\":\"late\""));
     plim_runtime_close(runtime);
 }
 
@@ -758,6 +791,8 @@ int main(void)
         cmocka_unit_test(lines_are_kept_without_a_log),
         cmocka_unit_test(the_sink_gets_its_own_level_beside_a_box),
         cmocka_unit_test(the_account_is_at_the_start_of_the_file),
+        cmocka_unit_test(the_account_is_found_by_the_process_alone),
+        cmocka_unit_test(a_load_that_the_seal_refuses_is_told),
         cmocka_unit_test(a_life_of_an_engine_is_told),
         cmocka_unit_test(a_refusal_is_kept_with_its_holders),
         cmocka_unit_test(a_closed_box_stays_and_says_why),

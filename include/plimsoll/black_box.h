@@ -29,10 +29,11 @@ extern "C" {
 #define PLIM_BLACK_BOX_LINE_BYTES    2048 /* the longest line, with its NUL */
 #define PLIM_BLACK_BOX_PREVIOUS_TAIL ".previous"
 
-typedef enum plim_box_kind {                       /* numbers are stored */
-                             PLIM_BOX_LINE = 1,    /* a log line: one JSON object */
-                             PLIM_BOX_SAMPLE = 2,  /* the account, by tag */
-                             PLIM_BOX_REFUSAL = 3, /* what did not fit, and who held what */
+/* What a record is; the numbers are stored. */
+typedef enum plim_box_kind {
+    PLIM_BOX_LINE = 1,    /* a log line: one JSON object */
+    PLIM_BOX_SAMPLE = 2,  /* the account, by tag */
+    PLIM_BOX_REFUSAL = 3, /* what did not fit, and who held what */
 } plim_box_kind;
 
 typedef struct plim_box_sample { /* stored as it is */

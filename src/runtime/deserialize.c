@@ -342,6 +342,14 @@ plim_status plim_runtime_deserialize(plim_runtime *self, const plim_engine_spec 
     }
     s.load.struct_size = sizeof(s.load);
     PLIM_TRY(plim_file_identify(s.path, real, &identity, err));
-    PLIM_TRY(plim_share_claim(self, &identity, s.name, &claim, err));
+    plim_error own = {.status = PLIM_OK};
+    plim_status status = plim_share_claim(self, &identity, s.name, &claim, &own);
+    if (status != PLIM_OK) {
+        plim_runtime_log_error(self, PLIM_LOG_WARN, "load_refused", s.name, &own);
+        if (err) {
+            *err = own;
+        }
+        return status;
+    }
     return claim.is_shared ? share(claim.engine, &s, out, err) : fill(&claim, &s, real, out, err);
 }
