@@ -1,146 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan_improve.c - ejection search over windows: the planner's local search.
+/* plan_improve.c - guided ejection over an order: the planner's local search.
  *
  * Decides how a plan is made lower. The capacity is set below the height of the best plan; the
- * items that no longer fit are left out; then, step by step, one that is left out is put where
- * the least weight is in its way, and what is in its way is left out instead. When nothing is
- * left out the plan is lower, and the capacity goes down again.
+ * items that no longer fit are left out; then, step by step, the one left out last is put in.
+ * When nothing is left out the plan is lower, and the capacity goes down again.
  *
- * What makes it work is that items in place have no fixed offset, only an order. From the order
- * follow, as heads and tails do in a job shop, the lowest offset that each can have (everything
- * pushed down) and the highest (everything pushed up under the capacity). An item with size p
- * can lie at y without moving a neighbour out of the plan exactly when every neighbour either
- * ends at or below y when pushed down, or starts at or above y + p when pushed up. So all that
- * compaction could ever do for a gap is in one comparison, and the cost of every y follows from
- * one sweep over the neighbours: the intervals (high - p, low + size) that contain y are in the
- * way.
+ * What makes it work is that items in place have no fixed offset, only an order, as operations
+ * have in a job shop: see plan_chains.h. Where an item can go is a cut through its neighbours in
+ * place, sorted by heads or by tails: those before it stay below, the others above. It fits
+ * there when the highest end of those below, its size and the longest tail of those above are
+ * within the capacity; all that compaction could ever do for a gap is in this comparison.
+ *   - Fits it at some cuts, then it goes to one of them, drawn.
+ *   - Else its weight goes up by its share of the bound, and at the cut where their weights sum to
+ *     the least, up to twelve of those in the way are left out instead. So the weight tells how
+ *     often, and for how much, an item had to be put in by force: those hard to place stay.
+ *   - Then some of its neighbours are taken out and put in elsewhere at random, if they fit: a
+ *     walk on the plateau, without which the same few items eject each other for ever.
  *
- * Weights: an item that stays out gains weight until it gets its place from others; one just
- * put in may not be taken out for some steps. Both are as in weighting local searches for
- * graph colouring (PARTIALCOL: Bloechliger and Zufferey 2008) and squeaky wheels (Joslin and
- * Clements 1999); windows are the heads and tails of Carlier and Pinson 1989.
+ * After Nagata and Tojo 2009 (guided ejection search for job shops) and Nagata and Ono 2018; here a
+ * section is a machine, and an item an operation on many machines at once. Heads and tails:
+ * Carlier and Pinson 1989.
  *
- * Invariants between steps: `order` lists the items in place such that of two that are alive
- * together the lower comes first; low and high are tight for it; low <= high for each. Fixed
- * items are always in place.
+ * Invariants between steps: the chains hold all items in place, low <= high for each. Fixed items
+ * are always in place.
  */
-#include <string.h>
-
 #include "arena/plan_improve.h"
 
-#define IMPROVE_GROWTH 8u /* an item left out gains this part of its weight a step */
-#define IMPROVE_TABU   6u /* this many steps and up to as many more nobody takes it out again */
-#define PROBES_MAX     8u /* of the items left out, how many are asked where they would go */
-#define WEIGHT_ONE     (UINT64_C(1) << 12)
-#define WEIGHT_MAX     (UINT64_C(1) << 32)
-#define WEIGHT_TABU    (UINT64_C(1) << 44)
-#define WEIGHT_WALL    (UINT64_C(1) << 60) /* a fixed item is never in the way, it is the way */
-#define ATTEMPT_MIN    (UINT64_C(1) << 15) /* steps without a lower plan before it begins anew */
-#define HEIGHT_MAX     (UINT64_C(1) << 30)
+#include <string.h>
 
-typedef int32_t height; /* units of the search: the grid's, or a power of two more */
+#include "arena/plan_chains.h"
 
-/* An item in place, as one that looks for a place sees it. */
+#define EJECTED_MAX 12u /* for one that is put in by force */
+#define SEEN_MAX    (EJECTED_MAX + 1)
+#define MOVES       3u                  /* on the plateau, after each ejection */
+#define WALL        (UINT64_C(1) << 40) /* a fixed item is never in the way, it is the way */
+#define ATTEMPT_MIN (UINT64_C(1) << 16) /* steps without a lower plan before it begins anew */
+
+/* A neighbour in place, as one that looks for a place sees it. */
 typedef struct neighbour {
-    height end, high;      /* its end pushed down, its start pushed up */
-    uint32_t lower, upper; /* hull of its spans */
-    uint64_t weight;
+    plan_height end, high; /* its end pushed down, its start pushed up */
     uint32_t item;
 } neighbour;
 
+/* What leaves so that another fits: some of those below with the highest ends, some of those
+ * above with the lowest starts. */
+typedef struct ejection {
+    uint64_t count;
+    uint32_t cut, below_count, above_count;
+    uint16_t below[SEEN_MAX], above[SEEN_MAX];
+} ejection;
+
 struct plan_improve {
     const plan_grid *grid;
-    uint32_t count, placed_count, out_count;
+    plan_chains chains;
+    uint32_t count, out_count, seen_count;
     uint32_t shift; /* the search counts in units << shift */
-    height capacity, bound, best;
+    plan_height bound, best, goal;
     uint64_t best_bytes;
     uint64_t random, now, attempt_end, attempt_length;
     uint32_t rung;
-    bool is_started;
-    height *size, *align, *low, *high, *at, *best_at, *floors;
-    uint32_t *lower, *upper;                  /* hull of an item's spans */
-    uint32_t *order, *by_end, *by_high, *out; /* items in place, thrice, and left out */
-    uint64_t *weight, *base, *tabu_until;
-    neighbour *ends, *highs; /* the items in place by end and by high, for one step */
-    bool *is_placed;
+    bool is_started, only_goal;
+    plan_height *best_at, *free_below; /* free_below[k]: the lowest start of those seen from k on */
+    uint64_t *forced; /* the weight: how often an item was put in by force; WALL when fixed */
+    uint64_t *keys;
+    neighbour *seen;
+    uint32_t *near_from;          /* items near item i: near[near_from[i]] up to the next */
+    uint16_t *by_low, *by_high;   /* neighbours of each, kept nearly sorted by either */
+    uint16_t *order, *out, *fits; /* all by offset; left out; cuts where one fits */
+    uint16_t *lowest;             /* of those seen from k on, SEEN_MAX with the lowest starts */
 };
 
 /* ---- memory ---- */
 
-static bool take(unsigned char **at, const unsigned char *end, size_t count, size_t each, void *out)
+static void *cut_memory(unsigned char **at, size_t count, size_t each)
 {
-    size_t bytes = (count * each + 15) & ~(size_t)15;
-    if ((size_t)(end - *at) < bytes) {
-        return false;
-    }
-    memcpy(out, at, sizeof(*at));
-    *at += bytes;
-    return true;
+    void *taken = *at;
+    *at += (count * each + 15) & ~(size_t)15;
+    return taken;
 }
 
 size_t plan_improve_scratch_bytes(const plan_grid *grid)
 {
-    size_t each = 6 * sizeof(height) + 6 * sizeof(uint32_t) + 3 * sizeof(uint64_t) +
-                  2 * sizeof(neighbour) + sizeof(bool);
-    size_t rounding = 19 * 16;
-    return sizeof(plan_improve) + each * grid->item_count + sizeof(height) * grid->section_count +
-           rounding;
+    if (grid->item_count > PLAN_CHAINS_ITEMS_MAX) {
+        return 0;
+    }
+    size_t each = 2 * sizeof(plan_height) + 2 * sizeof(uint64_t) + sizeof(neighbour) +
+                  sizeof(uint32_t) + (3 + SEEN_MAX) * sizeof(uint16_t);
+    size_t items = (size_t)grid->item_count + 1, rounding = 14 * 16;
+    return sizeof(plan_improve) + plan_chains_bytes(grid) + each * items +
+           (size_t)grid->pair_count * 2 * sizeof(uint16_t) + rounding;
 }
 
-static bool lay(plan_improve *self, unsigned char *at, const unsigned char *end)
+static void lay(plan_improve *self, unsigned char *at)
 {
-    size_t n = self->count;
-    return take(&at, end, n, sizeof(uint64_t), &self->weight) &&
-           take(&at, end, n, sizeof(uint64_t), &self->base) &&
-           take(&at, end, n, sizeof(uint64_t), &self->tabu_until) &&
-           take(&at, end, n, sizeof(neighbour), &self->ends) &&
-           take(&at, end, n, sizeof(neighbour), &self->highs) &&
-           take(&at, end, n, sizeof(height), &self->size) &&
-           take(&at, end, n, sizeof(height), &self->align) &&
-           take(&at, end, n, sizeof(height), &self->low) &&
-           take(&at, end, n, sizeof(height), &self->high) &&
-           take(&at, end, n, sizeof(height), &self->at) &&
-           take(&at, end, n, sizeof(height), &self->best_at) &&
-           take(&at, end, self->grid->section_count, sizeof(height), &self->floors) &&
-           take(&at, end, n, sizeof(uint32_t), &self->lower) &&
-           take(&at, end, n, sizeof(uint32_t), &self->upper) &&
-           take(&at, end, n, sizeof(uint32_t), &self->order) &&
-           take(&at, end, n, sizeof(uint32_t), &self->by_end) &&
-           take(&at, end, n, sizeof(uint32_t), &self->by_high) &&
-           take(&at, end, n, sizeof(uint32_t), &self->out) &&
-           take(&at, end, n, sizeof(bool), &self->is_placed);
-}
-
-/* ---- arithmetic ---- */
-
-static uint32_t draw(plan_improve *self, uint32_t limit) /* xorshift64* */
-{
-    uint64_t x = self->random;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    self->random = x;
-    return (uint32_t)(((x * 0x2545f4914f6cdd1du) >> 32) * limit >> 32);
-}
-
-static height align_up(height at, height align)
-{
-    return align == 1 ? at : (at + align - 1) / align * align;
-}
-
-static height align_down(height at, height align)
-{
-    return align == 1 || at < 0 ? at : at / align * align;
-}
-
-static bool is_fixed(const plan_improve *self, uint32_t i)
-{
-    return self->grid->items[i].is_fixed;
-}
-
-static height fixed_at(const plan_improve *self, uint32_t i)
-{
-    return (height)(self->grid->items[i].earliest >> self->shift);
+    const size_t n = (size_t)self->count + 1, pairs = (size_t)self->grid->pair_count;
+    self->forced = cut_memory(&at, n, sizeof(uint64_t));
+    self->keys = cut_memory(&at, n, sizeof(uint64_t));
+    self->seen = cut_memory(&at, n, sizeof(neighbour));
+    self->best_at = cut_memory(&at, n, sizeof(plan_height));
+    self->free_below = cut_memory(&at, n, sizeof(plan_height));
+    self->near_from = cut_memory(&at, n, sizeof(uint32_t));
+    self->order = cut_memory(&at, n, sizeof(uint16_t));
+    self->out = cut_memory(&at, n, sizeof(uint16_t));
+    self->fits = cut_memory(&at, n, sizeof(uint16_t));
+    self->lowest = cut_memory(&at, n, SEEN_MAX * sizeof(uint16_t));
+    self->by_low = cut_memory(&at, pairs, sizeof(uint16_t));
+    self->by_high = cut_memory(&at, pairs, sizeof(uint16_t));
+    plan_chains_lay(&self->chains, self->grid, &at);
 }
 
 /* Several spans each: do any two of them meet? Both lists are sorted. */
@@ -162,359 +128,320 @@ static bool spans_meet(const plan_grid *grid, uint32_t a, uint32_t b)
     return false;
 }
 
-static bool live_together(const plan_improve *self, uint32_t a, uint32_t b)
+static void list_neighbours(plan_improve *self)
 {
-    if (self->lower[a] >= self->upper[b] || self->lower[b] >= self->upper[a]) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->count; i++) {
+        self->near_from[i] = count;
+        for (uint32_t j = 0; j < self->count; j++) {
+            if (i != j && spans_meet(self->grid, i, j)) {
+                self->by_low[count] = self->by_high[count] = (uint16_t)j;
+                count++;
+            }
+        }
+    }
+    self->near_from[self->count] = count;
+}
+
+/* ---- arithmetic ---- */
+
+static uint32_t draw(plan_improve *self, uint32_t limit) /* xorshift64* */
+{
+    uint64_t x = self->random;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    self->random = x;
+    return (uint32_t)(((x * 0x2545f4914f6cdd1du) >> 32) * limit >> 32);
+}
+
+/* Insertion sort: lists of neighbours hardly change between two looks at them. */
+static void sort(uint64_t *keys, uint32_t count)
+{
+    for (uint32_t k = 1; k < count; k++) {
+        uint64_t moving = keys[k];
+        uint32_t to = k;
+        for (; to > 0 && keys[to - 1] > moving; to--) {
+            keys[to] = keys[to - 1];
+        }
+        keys[to] = moving;
+    }
+}
+
+/* ---- where one can go ---- */
+
+/* Lists the neighbours in place of @u, by heads or by tails as drawn; either is an order in which
+ * no chain goes back. */
+static void look_around(plan_improve *self, uint32_t u)
+{
+    const plan_place *places = self->chains.places;
+    const bool by_high = draw(self, 2);
+    const uint32_t from = self->near_from[u], count = self->near_from[u + 1] - from;
+    uint16_t *list = (by_high ? self->by_high : self->by_low) + from;
+    uint32_t seen = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        const plan_place *place = &places[list[k]];
+        int64_t at = (by_high ? place->high : place->low) + (int64_t)PLAN_CHAINS_HEIGHT_MAX;
+        self->keys[k] = (uint64_t)at << 16 | list[k];
+    }
+    sort(self->keys, count);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t j = (uint16_t)self->keys[k];
+        const plan_place *place = &places[j];
+        list[k] = (uint16_t)j;
+        self->seen[seen] = (neighbour){.end = place->end, .high = place->high, .item = j};
+        seen += place->is_placed;
+    }
+    self->seen_count = seen;
+}
+
+/* Puts @u at the cut: those seen before it stay below. */
+static void put_at(plan_improve *self, uint32_t u, uint32_t cut)
+{
+    for (uint32_t k = 0; k < self->seen_count; k++) {
+        self->chains.is_above[self->seen[k].item] = k >= cut;
+    }
+    plan_chains_put(&self->chains, u);
+}
+
+/* Puts @u somewhere where nothing is in its way. */
+static bool put_freely(plan_improve *self, uint32_t u)
+{
+    const plan_height size = self->chains.places[u].size, align = self->chains.places[u].align;
+    uint32_t fits = 0;
+    plan_height free = self->chains.capacity, floor = 0;
+    for (uint32_t k = self->seen_count; k-- > 0;) {
+        free = self->seen[k].high < free ? self->seen[k].high : free;
+        self->free_below[k] = free;
+    }
+    self->free_below[self->seen_count] = self->chains.capacity;
+    for (uint32_t k = 0;; k++) {
+        if (plan_align_up(floor, align) + size <= self->free_below[k]) {
+            self->fits[fits++] = (uint16_t)k;
+        }
+        if (k == self->seen_count) {
+            break;
+        }
+        floor = self->seen[k].end > floor ? self->seen[k].end : floor;
+    }
+    if (fits == 0) {
         return false;
     }
-    const plan_item *items = self->grid->items;
-    return items[a].span_count + items[b].span_count == 2 || spans_meet(self->grid, a, b);
+    put_at(self, u, self->fits[draw(self, fits)]);
+    return true;
 }
 
-/* ---- heads and tails ---- */
+/* ---- by force ---- */
 
-/* Four sections at a time: compilers see no such thing in a loop for the greatest. */
-typedef height lanes __attribute__((vector_size(4 * sizeof(height))));
-
-static lanes load_lanes(const height *from)
+static void list_lowest(plan_improve *self)
 {
-    lanes v;
-    memcpy(&v, from, sizeof(v));
-    return v;
-}
-
-static height greatest(const height *from, uint32_t count)
-{
-    height most = from[0];
-    if (count >= 4) {
-        lanes m = load_lanes(from);
-        for (uint32_t k = 4; k < count; k += 4) {
-            lanes v = load_lanes(from + (k + 4 <= count ? k : count - 4));
-            lanes above = v > m;
-            m = (v & above) | (m & ~above);
-        }
-        for (int k = 0; k < 4; k++) {
-            most = m[k] > most ? m[k] : most;
-        }
-        return most;
-    }
-    for (uint32_t k = 1; k < count; k++) {
-        most = from[k] > most ? from[k] : most;
-    }
-    return most;
-}
-
-static void fill(height *to, uint32_t count, height value)
-{
-    if (count >= 4) {
-        lanes v = {value, value, value, value};
-        for (uint32_t k = 0; k < count; k += 4) {
-            memcpy(to + (k + 4 <= count ? k : count - 4), &v, sizeof(v));
-        }
-        return;
-    }
-    for (uint32_t k = 0; k < count; k++) {
-        to[k] = value;
-    }
-}
-
-/* The top of what lies in the item's sections so far. */
-static height floor_under(const plan_improve *self, uint32_t i)
-{
-    const plan_item *item = &self->grid->items[i];
-    const plan_span *span = self->grid->spans + item->first_span;
-    height most = greatest(self->floors + span->lower, span->upper - span->lower);
-    for (uint32_t k = 1; k < item->span_count; k++) {
-        height more = greatest(self->floors + span[k].lower, span[k].upper - span[k].lower);
-        most = more > most ? more : most;
-    }
-    return most;
-}
-
-static void raise_floor(plan_improve *self, uint32_t i, height to)
-{
-    const plan_item *item = &self->grid->items[i];
-    const plan_span *span = self->grid->spans + item->first_span;
-    for (uint32_t k = 0; k < item->span_count; k++) {
-        fill(self->floors + span[k].lower, span[k].upper - span[k].lower, to);
-    }
-}
-
-static void push_down(plan_improve *self)
-{
-    memset(self->floors, 0, self->grid->section_count * sizeof(height));
-    for (uint32_t k = 0; k < self->placed_count; k++) {
-        uint32_t i = self->order[k];
-        height at = align_up(floor_under(self, i), self->align[i]);
-        self->low[i] = is_fixed(self, i) ? fixed_at(self, i) : at;
-        raise_floor(self, i, self->low[i] + self->size[i]);
-    }
-}
-
-/* Upside down: floors hold how far from the capacity the lowest item above is. */
-static void push_up(plan_improve *self)
-{
-    memset(self->floors, 0, self->grid->section_count * sizeof(height));
-    for (uint32_t k = self->placed_count; k-- > 0;) {
-        uint32_t i = self->order[k];
-        height at = self->capacity - floor_under(self, i) - self->size[i];
-        at = align_down(at, self->align[i]);
-        self->high[i] = is_fixed(self, i) && fixed_at(self, i) < at ? fixed_at(self, i) : at;
-        raise_floor(self, i, self->capacity - self->high[i]);
-    }
-}
-
-/* Insertion sort: between two steps the lists hardly change. */
-static void sort_by(uint32_t *list, uint32_t count, const height *key, const height *more)
-{
-    for (uint32_t k = 1; k < count; k++) {
-        uint32_t moving = list[k], to = k;
-        height at = key[moving] + (more ? more[moving] : 0);
-        while (to > 0 && key[list[to - 1]] + (more ? more[list[to - 1]] : 0) > at) {
-            list[to] = list[to - 1];
-            to--;
-        }
-        list[to] = moving;
-    }
-}
-
-/* All items in place, by a key that is anywhere: Shell's sort, gaps of Ciura. */
-static void order_by_weight(plan_improve *self)
-{
-    static const uint32_t gaps[] = {8929, 3905, 1750, 701, 301, 132, 57, 23, 10, 4, 1};
-    const uint64_t *key = self->weight;
-    for (uint32_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
-        for (uint32_t k = gaps[g]; k < self->placed_count; k++) {
-            uint32_t moving = self->order[k], to = k;
-            while (to >= gaps[g] && key[self->order[to - gaps[g]]] > key[moving]) {
-                self->order[to] = self->order[to - gaps[g]];
-                to -= gaps[g];
+    uint32_t count = 0;
+    for (uint32_t k = self->seen_count; k-- > 0;) {
+        uint16_t *list = self->lowest + (size_t)k * SEEN_MAX;
+        plan_height high = self->seen[k].high;
+        memcpy(list, list + SEEN_MAX, count * sizeof(*list));
+        uint32_t to = count < SEEN_MAX ? count++ : SEEN_MAX;
+        for (; to > 0 && self->seen[list[to - 1]].high > high; to--) {
+            if (to < SEEN_MAX) {
+                list[to] = list[to - 1];
             }
-            self->order[to] = moving;
+        }
+        if (to < SEEN_MAX) {
+            list[to] = (uint16_t)k;
         }
     }
-    memcpy(self->by_end, self->order, self->placed_count * sizeof(*self->order));
-    memcpy(self->by_high, self->order, self->placed_count * sizeof(*self->order));
 }
 
-static void settle(plan_improve *self)
+/* One more below: of these the highest ends are kept. */
+static uint32_t add_highest(const plan_improve *self, uint16_t *list, uint32_t count, uint32_t k)
 {
-    push_down(self);
-    push_up(self);
-    sort_by(self->by_end, self->placed_count, self->low, self->size);
-    sort_by(self->by_high, self->placed_count, self->high, NULL);
-}
-
-/* ---- in and out ---- */
-
-static uint32_t keep_placed(const plan_improve *self, uint32_t *list)
-{
-    uint32_t kept = 0;
-    for (uint32_t k = 0; k < self->placed_count; k++) {
-        list[kept] = list[k];
-        kept += self->is_placed[list[k]];
+    uint32_t to = count < SEEN_MAX ? count : SEEN_MAX;
+    uint32_t now = count < SEEN_MAX ? count + 1 : SEEN_MAX;
+    for (; to > 0 && self->seen[list[to - 1]].end < self->seen[k].end; to--) {
+        if (to < SEEN_MAX) {
+            list[to] = list[to - 1];
+        }
     }
-    return kept;
+    if (to < SEEN_MAX) {
+        list[to] = (uint16_t)k;
+    }
+    return now;
 }
 
-static void forget_displaced(plan_improve *self)
+/* The least sum at this cut, over how many of those below and of those above leave. */
+static void weigh_cut(plan_improve *self, uint32_t u, uint32_t cut, const uint16_t *below,
+                      uint32_t below_count, ejection *least, uint32_t *ties)
 {
-    keep_placed(self, self->by_end);
-    keep_placed(self, self->by_high);
-    self->placed_count = keep_placed(self, self->order);
+    const neighbour *seen = self->seen;
+    const uint16_t *above = self->lowest + (size_t)cut * SEEN_MAX;
+    const uint32_t left = self->seen_count - cut, above_count = left < SEEN_MAX ? left : SEEN_MAX;
+    const plan_height size = self->chains.places[u].size, align = self->chains.places[u].align;
+    uint64_t sums[SEEN_MAX] = {0}, sum = 0;
+    uint32_t j = above_count < EJECTED_MAX ? above_count : EJECTED_MAX;
+    for (uint32_t k = 0; k < j; k++) {
+        sums[k + 1] = sums[k] + self->forced[seen[above[k]].item];
+    }
+    for (uint32_t i = 0; i <= below_count && i <= EJECTED_MAX; i++) {
+        sum += i ? self->forced[seen[below[i - 1]].item] : 0;
+        if (sum > least->count) {
+            break;
+        }
+        plan_height end = i < below_count ? seen[below[i]].end : 0;
+        end = plan_align_up(end, align) + size;
+        if (end > (j < above_count ? seen[above[j]].high : self->chains.capacity)) {
+            continue;
+        }
+        while (j > 0 && end <= seen[above[j - 1]].high) {
+            j--;
+        }
+        uint64_t both = sum + sums[j];
+        if (i + j > EJECTED_MAX || both > least->count) {
+            continue;
+        }
+        *ties = both < least->count ? 1 : *ties + 1;
+        if (both < least->count || draw(self, *ties) == 0) {
+            *least = (ejection){.count = both, .cut = cut, .below_count = i, .above_count = j};
+            memcpy(least->below, below, i * sizeof(*below));
+            memcpy(least->above, above, j * sizeof(*above));
+        }
+    }
 }
 
 static void leave_out(plan_improve *self, uint32_t i)
 {
-    self->is_placed[i] = false;
-    self->out[self->out_count++] = i;
+    plan_chains_take(&self->chains, i);
+    self->out[self->out_count++] = (uint16_t)i;
 }
 
-static void list_placed(plan_improve *self, uint32_t i)
+/* Puts @u in and leaves out what is in the way. */
+static bool put_by_force(plan_improve *self, uint32_t u)
 {
-    self->is_placed[i] = true;
-    self->order[self->placed_count] = i;
-    self->by_end[self->placed_count] = i;
-    self->by_high[self->placed_count] = i;
-    self->placed_count++;
-}
-
-static uint64_t weight_of(const plan_improve *self, uint32_t j)
-{
-    if (is_fixed(self, j)) {
-        return WEIGHT_WALL;
-    }
-    return self->tabu_until[j] > self->now ? WEIGHT_TABU + self->weight[j] : self->weight[j];
-}
-
-static neighbour look_at(const plan_improve *self, uint32_t j)
-{
-    return (neighbour){.end = self->low[j] + self->size[j],
-                       .high = self->high[j],
-                       .lower = self->lower[j],
-                       .upper = self->upper[j],
-                       .weight = weight_of(self, j),
-                       .item = j};
-}
-
-static void look_around(plan_improve *self)
-{
-    for (uint32_t k = 0; k < self->placed_count; k++) {
-        self->ends[k] = look_at(self, self->by_end[k]);
-        self->highs[k] = look_at(self, self->by_high[k]);
-    }
-}
-
-/* Is @j in the way of @u for some offset? Then for those above high - size and below its end. */
-static bool is_in_way(const plan_improve *self, uint32_t u, const neighbour *j)
-{
-    return j->lower < self->upper[u] && self->lower[u] < j->upper &&
-           j->end > j->high - self->size[u] + 1 &&
-           (self->grid->span_count == self->count || spans_meet(self->grid, u, j->item));
-}
-
-/* The offset of @u with the least weight in its way; ties are drawn. Only 0 and ends of
- * neighbours are asked: what is in the way changes for the better nowhere else. */
-static uint64_t find_place(plan_improve *self, uint32_t u, height *out_at)
-{
-    const neighbour *enters = self->highs, *leaves = self->ends;
-    const neighbour *last = self->highs + self->placed_count;
-    const neighbour *end = self->ends + self->placed_count;
-    const height size = self->size[u];
-    uint64_t in_way = 0, least = UINT64_MAX;
-    uint32_t ties = 0;
-    for (height at = 0; at <= self->capacity - size;) {
-        for (; enters < last && enters->high - size + 1 <= at; enters++) {
-            in_way += is_in_way(self, u, enters) ? enters->weight : 0;
-        }
-        for (; leaves < end && leaves->end <= at; leaves++) {
-            in_way -= is_in_way(self, u, leaves) ? leaves->weight : 0;
-        }
-        ties = in_way < least ? 1 : ties + (in_way == least);
-        if (in_way < least || (in_way == least && draw(self, ties) == 0)) {
-            least = in_way;
-            *out_at = at;
-        }
-        while (leaves < end && !is_in_way(self, u, leaves)) {
-            leaves++;
-        }
-        if (leaves == end) {
+    ejection least = {.count = WALL - 1};
+    uint16_t below[SEEN_MAX];
+    uint32_t below_count = 0, ties = 0;
+    list_lowest(self);
+    for (uint32_t cut = 0;; cut++) {
+        weigh_cut(self, u, cut, below, below_count, &least, &ties);
+        if (cut == self->seen_count) {
             break;
         }
-        at = align_up(leaves->end, self->align[u]);
+        below_count = add_highest(self, below, below_count, cut);
     }
-    return least;
+    if (ties == 0) {
+        return false;
+    }
+    for (uint32_t k = 0; k < least.below_count; k++) {
+        leave_out(self, self->seen[least.below[k]].item);
+    }
+    for (uint32_t k = 0; k < least.above_count; k++) {
+        leave_out(self, self->seen[least.above[k]].item);
+    }
+    put_at(self, u, least.cut);
+    return true;
 }
 
-/* Puts @u at @at: what can lie below is pushed down, all else up, and what can do neither
- * leaves. */
-static void put_in(plan_improve *self, uint32_t u, height at)
+/* ---- a step ---- */
+
+/* Takes some neighbours of @u out and puts them in again where they fit. */
+static void move_around(plan_improve *self, uint32_t u)
 {
-    for (uint32_t k = 0; k < self->placed_count; k++) {
-        uint32_t j = self->order[k];
-        bool below = self->low[j] + self->size[j] <= at;
-        self->at[j] = below ? self->low[j] : self->high[j];
-        if (!below && self->high[j] < at + self->size[u] && live_together(self, u, j)) {
-            leave_out(self, j);
+    const uint32_t from = self->near_from[u], count = self->near_from[u + 1] - from;
+    for (uint32_t k = 0; k < MOVES && count > 0; k++) {
+        uint32_t v = self->by_low[from + draw(self, count)];
+        if (!self->chains.places[v].is_placed || self->chains.places[v].is_fixed) {
+            continue;
+        }
+        plan_chains_take(&self->chains, v);
+        look_around(self, v);
+        if (!put_freely(self, v)) {
+            plan_chains_put_back(&self->chains, v);
         }
     }
-    forget_displaced(self);
-    self->at[u] = at;
-    self->tabu_until[u] = self->now + IMPROVE_TABU + draw(self, IMPROVE_TABU + 1);
-    list_placed(self, u);
-    sort_by(self->order, self->placed_count, self->at, NULL);
-    settle(self);
 }
 
-static void grow_weights(plan_improve *self)
+/* Whoever is large is harder to place: by its share of the bound. */
+static uint64_t growth(const plan_improve *self, uint32_t i)
 {
-    bool is_large = false;
-    for (uint32_t k = 0; k < self->out_count; k++) {
-        uint32_t i = self->out[k];
-        self->weight[i] += 1 + self->base[i] / IMPROVE_GROWTH;
-        is_large = is_large || self->weight[i] > WEIGHT_MAX;
-    }
-    for (uint32_t i = 0; is_large && i < self->count; i++) {
-        self->weight[i] = self->weight[i] / 2 + 1;
-    }
+    return 4 + (uint64_t)self->chains.places[i].size * 256 / ((uint64_t)self->bound + 1);
 }
 
 static void step(plan_improve *self)
 {
-    uint32_t asked = self->out_count < PROBES_MAX ? self->out_count : PROBES_MAX;
-    uint32_t first = draw(self, self->out_count), found = 0, ties = 0;
-    int64_t least = INT64_MAX;
-    height at = 0;
-    look_around(self);
-    for (uint32_t k = 0; k < asked; k++) {
-        uint32_t slot = first + k < self->out_count ? first + k : first + k - self->out_count;
-        uint32_t u = self->out[slot];
-        height there = 0;
-        uint64_t in_way = find_place(self, u, &there);
-        if (in_way >= WEIGHT_WALL) {
-            continue;
-        }
-        int64_t cost = (int64_t)in_way - (int64_t)self->weight[u];
-        ties = cost < least ? 1 : ties + (cost == least);
-        if (cost < least || (cost == least && draw(self, ties) == 0)) {
-            least = cost;
-            found = slot;
-            at = there;
-        }
-    }
+    uint32_t u = self->out[--self->out_count];
     self->now++;
-    grow_weights(self);
-    if (least < INT64_MAX) {
-        uint32_t u = self->out[found];
-        self->out[found] = self->out[--self->out_count];
-        put_in(self, u, at);
+    look_around(self, u);
+    if (put_freely(self, u)) {
+        return;
     }
+    self->forced[u] += growth(self, u);
+    if (!put_by_force(self, u)) { /* later, when others have moved */
+        uint32_t slot = draw(self, self->out_count + 1);
+        self->out[self->out_count++] = self->out[slot];
+        self->out[slot] = (uint16_t)u;
+    }
+    move_around(self, u);
 }
 
 /* ---- the way down ---- */
 
-static height next_capacity(const plan_improve *self)
+static plan_height next_capacity(const plan_improve *self)
 {
     static const uint32_t part[] = {8, 32, 1u << 30};
-    height gap = self->best - self->bound;
-    height to = self->best - 1 - gap / (height)part[self->rung];
+    plan_height gap = self->best - self->bound;
+    plan_height to = self->best - 1 - gap / (plan_height)part[self->rung];
+    to = self->only_goal && self->goal < to ? self->goal : to;
     return to > self->bound ? to : self->bound;
 }
 
-/* Leaves out, lightest first, what is too high under the capacity. */
-static void leave_out_too_high(plan_improve *self)
+/* All items by a key that is anywhere: Shell's sort, gaps of Ciura. */
+static void order_by(plan_improve *self, const plan_height *key)
 {
-    for (;;) {
-        uint32_t lightest = self->count;
-        for (uint32_t k = 0; k < self->placed_count; k++) {
-            uint32_t i = self->order[k];
-            bool out = self->low[i] > self->high[i] && !is_fixed(self, i);
-            if (out && (lightest == self->count || self->weight[i] < self->weight[lightest])) {
-                lightest = i;
+    static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
+    uint16_t *order = self->order;
+    for (uint32_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
+        for (uint32_t k = gaps[g]; k < self->count; k++) {
+            uint16_t moving = order[k];
+            uint32_t to = k;
+            for (; to >= gaps[g] && key[order[to - gaps[g]]] > key[moving]; to -= gaps[g]) {
+                order[to] = order[to - gaps[g]];
             }
+            order[to] = moving;
         }
-        if (lightest == self->count) {
-            return;
-        }
-        leave_out(self, lightest);
-        forget_displaced(self);
-        settle(self);
     }
 }
 
-/* Everything back to where the best plan has it, under a lower capacity. */
+/* Leaves out, one drawn after the other, what is too high under the capacity. */
+static void leave_out_too_high(plan_improve *self)
+{
+    for (;;) {
+        uint32_t found = self->count, ties = 0;
+        for (uint32_t i = 0; i < self->count; i++) {
+            const plan_place *place = &self->chains.places[i];
+            if (place->is_placed && place->low > place->high && !place->is_fixed &&
+                draw(self, ++ties) == 0) {
+                found = i;
+            }
+        }
+        if (found == self->count) {
+            return;
+        }
+        leave_out(self, found);
+    }
+}
+
+static void forget(plan_improve *self)
+{
+    for (uint32_t i = 0; i < self->count; i++) {
+        self->forced[i] = self->chains.places[i].is_fixed ? WALL : 2 * growth(self, i);
+    }
+}
+
+/* Everything to where the best plan has it, under a lower capacity. */
 static void begin_attempt(plan_improve *self)
 {
-    self->placed_count = self->out_count = 0;
-    for (uint32_t i = 0; i < self->count; i++) {
-        self->weight[i] = (uint64_t)self->best_at[i];
-        self->tabu_until[i] = 0;
-        list_placed(self, i);
-    }
-    order_by_weight(self);
-    memcpy(self->weight, self->base, self->count * sizeof(*self->weight));
-    self->capacity = next_capacity(self);
-    settle(self);
+    self->out_count = 0;
+    order_by(self, self->best_at);
+    plan_chains_build(&self->chains, self->order, self->count, next_capacity(self));
     leave_out_too_high(self);
     self->attempt_end = self->now + self->attempt_length;
 }
@@ -526,12 +453,12 @@ static void keep_best(plan_improve *self)
     self->best = 0;
     self->best_bytes = 0;
     for (uint32_t i = 0; i < self->count; i++) {
-        height top = self->low[i] + self->size[i];
-        uint64_t at = (uint64_t)self->low[i] << self->shift;
+        const plan_place *place = &self->chains.places[i];
+        uint64_t at = (uint64_t)place->low << self->shift;
         uint64_t end = at * self->grid->unit_bytes + items[i].size_bytes;
-        self->best = top > self->best ? top : self->best;
+        self->best = place->end > self->best ? place->end : self->best;
         self->best_bytes = end > self->best_bytes ? end : self->best_bytes;
-        self->best_at[i] = self->low[i];
+        self->best_at[i] = place->low;
     }
 }
 
@@ -542,11 +469,8 @@ static bool go_down(plan_improve *self)
         return false;
     }
     self->rung = 0;
-    self->capacity = next_capacity(self);
-    settle(self);
-    leave_out_too_high(self);
     self->attempt_length = ATTEMPT_MIN;
-    self->attempt_end = self->now + self->attempt_length;
+    begin_attempt(self);
     return true;
 }
 
@@ -554,7 +478,15 @@ static void next_attempt(plan_improve *self)
 {
     self->rung = (self->rung + 1) % 3;
     self->attempt_length *= self->rung == 0 ? 2 : 1;
+    forget(self);
     begin_attempt(self);
+}
+
+/* Rounded up: the last item may be shorter than its size in units. */
+static plan_height goal_units(const plan_improve *self, uint64_t goal_bytes)
+{
+    uint64_t units = plan_grid_capacity(self->grid, goal_bytes) >> self->shift;
+    return units < (uint64_t)self->best ? (plan_height)units : self->best;
 }
 
 bool plan_improve_run(plan_improve *self, const plan_improve_ask *ask, uint64_t *steps)
@@ -564,6 +496,8 @@ bool plan_improve_run(plan_improve *self, const plan_improve_ask *ask, uint64_t 
     if (!self->is_started) {
         return false;
     }
+    self->only_goal = ask->only_goal;
+    self->goal = goal_units(self, goal);
     self->random ^= ask->seed * 0x9e3779b97f4a7c15u;
     self->random += self->random == 0;
     bool goes_on = self->best_bytes > goal && self->best > self->bound;
@@ -590,80 +524,54 @@ bool plan_improve_run(plan_improve *self, const plan_improve_ask *ask, uint64_t 
 
 /* ---- beginning and end ---- */
 
-/* Weight of an item at the start: by its share of the bound. */
-static void weigh(plan_improve *self)
-{
-    for (uint32_t i = 0; i < self->count; i++) {
-        uint64_t share = (uint64_t)self->size[i] * 64 * WEIGHT_ONE / ((uint64_t)self->bound + 1);
-        self->base[i] = WEIGHT_ONE / 16 + share;
-    }
-}
-
 plan_improve *plan_improve_init(const plan_grid *grid, void *scratch, size_t scratch_bytes)
 {
-    if (!scratch || (uintptr_t)scratch % 16 || scratch_bytes < plan_improve_scratch_bytes(grid)) {
+    size_t need = plan_improve_scratch_bytes(grid);
+    if (need == 0 || !scratch || (uintptr_t)scratch % 16 || scratch_bytes < need) {
         return NULL;
     }
     plan_improve *self = scratch;
     *self = (plan_improve){.grid = grid, .count = grid->item_count, .random = 0x5851f42d4c957f2du};
-    unsigned char *at = (unsigned char *)scratch + ((sizeof(*self) + 15) & ~(size_t)15);
-    if (!lay(self, at, (unsigned char *)scratch + scratch_bytes)) {
-        return NULL;
-    }
-    for (uint32_t i = 0; i < self->count; i++) {
-        const plan_item *item = &grid->items[i];
-        self->lower[i] = grid->spans[item->first_span].lower;
-        self->upper[i] = grid->spans[item->first_span + item->span_count - 1].upper;
-    }
+    lay(self, (unsigned char *)scratch + ((sizeof(*self) + 15) & ~(size_t)15));
+    list_neighbours(self);
     return self;
 }
 
-/* How coarse must the search count, so that a height fits? */
-static bool choose_shift(plan_improve *self, uint64_t height_units)
+/* Items by the offsets of a plan; keys of 64 bits, so by insertion. */
+static void order_by_offset(plan_improve *self, const uint64_t *offsets_bytes)
 {
-    self->shift = 0;
-    while ((height_units >> self->shift) + self->count >= HEIGHT_MAX) {
-        self->shift++;
-    }
-    for (uint32_t i = 0; i < self->count; i++) {
-        const plan_item *item = &self->grid->items[i];
-        uint64_t mask = (UINT64_C(1) << self->shift) - 1;
-        if (item->is_fixed && (item->earliest & mask)) {
-            return false;
+    for (uint32_t k = 0; k < self->count; k++) {
+        uint64_t at = offsets_bytes[self->grid->items[k].piece];
+        uint32_t to = k;
+        for (; to > 0 && self->forced[to - 1] > at; to--) {
+            self->forced[to] = self->forced[to - 1];
+            self->order[to] = self->order[to - 1];
         }
-        self->size[i] = (height)((item->size + mask) >> self->shift);
-        uint64_t align = item->align >> self->shift;
-        self->align[i] = align > 1 ? (height)align : 1;
+        self->forced[to] = at;
+        self->order[to] = (uint16_t)k;
     }
-    return true;
 }
 
 bool plan_improve_start(plan_improve *self, const uint64_t *offsets_bytes)
 {
     const plan_grid *grid = self->grid;
-    uint64_t unit = grid->unit_bytes, sum = 0, fixed_end = 0;
+    uint64_t unit = grid->unit_bytes, height = 0;
+    self->is_started = false;
     for (uint32_t i = 0; i < self->count; i++) {
-        const plan_item *item = &grid->items[i];
-        uint64_t end = item->is_fixed ? item->earliest + item->size : 0;
-        sum += item->size + item->align - 1;
-        fixed_end = end > fixed_end ? end : fixed_end;
+        uint64_t end = offsets_bytes[grid->items[i].piece] / unit + grid->items[i].size + 1;
+        height = end > height ? end : height;
     }
-    if (!choose_shift(self, sum + fixed_end)) {
+    if (!plan_chains_measure(&self->chains, height, &self->shift)) {
         return false;
     }
     uint64_t bound = grid->bound_bytes / unit + (grid->bound_bytes % unit != 0);
-    self->bound = (height)(bound >> self->shift);
-    self->placed_count = self->out_count = 0;
-    for (uint32_t i = 0; i < self->count; i++) {
-        self->weight[i] = offsets_bytes[grid->items[i].piece];
-        list_placed(self, i);
+    self->bound = (plan_height)(bound >> self->shift);
+    order_by_offset(self, offsets_bytes);
+    if (!plan_chains_build(&self->chains, self->order, self->count, PLAN_CHAINS_HEIGHT_MAX)) {
+        return false;
     }
-    order_by_weight(self);
-    weigh(self);
-    memcpy(self->weight, self->base, self->count * sizeof(*self->weight));
-    memset(self->tabu_until, 0, self->count * sizeof(*self->tabu_until));
-    self->capacity = (height)HEIGHT_MAX;
-    settle(self);
+    forget(self);
+    self->out_count = 0;
     self->now = 0;
     keep_best(self);
     self->is_started = true;

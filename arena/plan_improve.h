@@ -15,13 +15,15 @@ typedef struct plan_improve plan_improve;
 
 typedef struct plan_improve_ask {
     uint64_t goal_bytes; /* stop at a plan this low; 0: at the grid's bound */
+    bool only_goal;      /* go there at once: a plan above the goal is of no use */
     uint64_t seed;
     uint64_t step_limit;                /* of this call; 0: none */
     bool (*should_stop)(void *context); /* asked every 64 steps; NULL: never */
     void *context;
 } plan_improve_ask;
 
-/* What plan_improve_init needs; 0: too large. Linear in items and sections. */
+/* What plan_improve_init needs; 0: more than PLAN_CHAINS_ITEMS_MAX items. As many words as there
+ * are pairs of items alive together, and sections of items. */
 size_t plan_improve_scratch_bytes(const plan_grid *grid);
 
 /* Lays a search out in @scratch (aligned to 16). Keeps @grid and @scratch until the last call.

@@ -18,8 +18,9 @@
 #include "arena/bytes.h"
 #include "arena/plan_improve.h"
 #include "arena/plan_search.h"
+#include "arena/plan_window.h"
 
-#define NODES_A_STEP 16u   /* what a step of the local search costs, in nodes of the exact one */
+#define NODES_A_STEP PLAN_LOWEST_NODES_A_STEP
 #define NODES_FIRST  8192u /* of the first round */
 #define RUNGS        3u
 #define SHARE_FIRST  64u
@@ -55,17 +56,14 @@ static plan_grid worst_grid(size_t piece_count, size_t span_count)
 
 size_t plan_lowest_bytes(size_t piece_count, size_t span_count)
 {
-    if (piece_count == 0 || piece_count > PLAN_LOWEST_MAX || span_count > 2 * PLAN_LOWEST_MAX) {
-        return 0;
+    if (piece_count == 0 || span_count > PLAN_LOWEST_EXACT_MAX) {
+        return piece_count ? plan_window_bytes() : 0;
     }
     plan_grid worst = worst_grid(piece_count, span_count);
     size_t bytes = up_to_64(plan_grid_scratch_bytes(piece_count, span_count)) +
                    up_to_64(plan_improve_scratch_bytes(&worst)) +
                    up_to_64(piece_count * sizeof(uint64_t)) + 64;
-    if (span_count <= PLAN_LOWEST_EXACT_MAX) {
-        bytes += up_to_64(plan_search_scratch_bytes(&worst));
-    }
-    return bytes;
+    return bytes + up_to_64(plan_search_scratch_bytes(&worst));
 }
 
 static bool is_stopped(const turns *self)
@@ -161,6 +159,7 @@ static void improve_turn(turns *self, uint64_t nodes)
 {
     uint64_t steps = 0;
     plan_improve_ask ask = {.goal_bytes = goal(self),
+                            .only_goal = self->ask->only_goal,
                             .seed = self->ask->seed,
                             .step_limit = nodes_left(self, nodes) / NODES_A_STEP + 1,
                             .should_stop = self->ask->should_stop,
@@ -192,9 +191,7 @@ static bool set_up(turns *self, const plan_piece *pieces, size_t piece_count,
         self->improve = NULL;
     }
     at += up_to_64(bytes);
-    if (span_count <= PLAN_LOWEST_EXACT_MAX) {
-        self->search = plan_search_init(&self->grid, at, (size_t)(end - at));
-    }
+    self->search = plan_search_init(&self->grid, at, (size_t)(end - at));
     return self->search || self->improve;
 }
 
@@ -205,8 +202,14 @@ void plan_lowest(const plan_piece *pieces, size_t piece_count, const plan_span *
     turns self = {.ask = ask, .answer = answer, .offsets = offsets_bytes, .share = SHARE_FIRST};
     size_t need = plan_lowest_bytes(piece_count, span_count);
     unsigned char *at = memory;
-    if (need == 0 || !memory || memory_bytes < need || answer->height_bytes <= goal(&self) ||
-        !set_up(&self, pieces, piece_count, spans, span_count, at, at + memory_bytes)) {
+    if (need == 0 || !memory || memory_bytes < need || answer->height_bytes <= goal(&self)) {
+        return;
+    }
+    if (span_count > PLAN_LOWEST_EXACT_MAX) {
+        plan_window(pieces, piece_count, spans, ask, memory, offsets_bytes, answer);
+        return;
+    }
+    if (!set_up(&self, pieces, piece_count, spans, span_count, at, at + memory_bytes)) {
         return;
     }
     uint64_t nodes = NODES_FIRST;

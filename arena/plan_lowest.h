@@ -22,14 +22,16 @@ typedef struct plan_lowest_ask {
 
 typedef struct plan_lowest_answer {
     uint64_t height_bytes, bound_bytes; /* in and out: of the plan, and proven */
-    uint64_t node_count;                /* of the search; a step of the local one counts as 16 */
+    uint64_t node_count;                /* of the search; and steps of the local one */
     const char *strategy;               /* what found the plan; as it was when nothing did */
 } plan_lowest_answer;
 
-/* Memory for so many pieces, whatever they are; 0 when there are too many to search. More than
- * PLAN_LOWEST_EXACT_MAX pieces are left to the local search alone. */
+/* What a step of the local search costs, in nodes of the exact one. */
+#define PLAN_LOWEST_NODES_A_STEP 16u
+
+/* Memory for so many pieces, whatever they are. With more spans than PLAN_LOWEST_EXACT_MAX it is
+ * as much for any number, and the local search works on windows (plan_window.h). */
 #define PLAN_LOWEST_EXACT_MAX 1024u
-#define PLAN_LOWEST_MAX       8192u
 size_t plan_lowest_bytes(size_t piece_count, size_t span_count);
 
 /* Lowers the plan in @offsets_bytes (of every piece, sound at answer->height_bytes). Leaves it
