@@ -2,9 +2,11 @@
 /* driver.c - runs a fuzz target without libFuzzer: the corpus, every truncation of small
  * inputs, then N seeded mutations. With clang the same targets link to -fsanitize=fuzzer.
  *
- * usage: fuzz_x [N] [corpus file ...]; corpus default: test/fuzz/corpus/<target>/
+ * usage: [SEED=S] fuzz_x [N] [corpus file ...]; corpus default: test/fuzz/corpus/<target>/
+ * SIGTERM ends it early, and it says how many were done.
  */
 #include <dirent.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,13 @@ static uint8_t *inputs[INPUTS_MAX];
 static size_t input_bytes[INPUTS_MAX];
 static size_t input_count;
 static uint64_t state = 20261121;
+static volatile sig_atomic_t is_asked_to_end;
+
+static void end_early(int number)
+{
+    (void)number;
+    is_asked_to_end = 1;
+}
 
 static uint64_t next(void)
 {
@@ -119,6 +128,9 @@ int main(int argc, char **argv)
             closedir(d);
         }
     }
+    const char *seed = getenv("SEED");
+    state = seed ? strtoull(seed, NULL, 0) : state;
+    signal(SIGTERM, end_early);
     uint64_t done = 0;
     feed((const uint8_t *)"", 0);
     for (size_t i = 0; i < input_count; i++) {
@@ -128,7 +140,7 @@ int main(int argc, char **argv)
         feed(inputs[i], input_bytes[i]);
     }
     uint8_t *work = malloc(INPUT_MAX);
-    for (uint64_t k = 0; work && k < runs; k++, done++) {
+    for (uint64_t k = 0; work && k < runs && !is_asked_to_end; k++, done++) {
         size_t size = 64;
         if (input_count) {
             size_t i = next() % input_count;
