@@ -599,7 +599,6 @@ static void a_refused_start_leaves_its_box(void **state)
 
 typedef struct shared_count {
     _Atomic uint64_t done; /* lines that are surely written */
-    _Atomic uint32_t is_ready;
 } shared_count;
 
 static void *charge_for_ever(void *argument)
@@ -636,7 +635,6 @@ static void write_for_ever(const char *path, shared_count *count)
             plim_black_box_sample(&runtime->box);
         }
         atomic_store(&count->done, i);
-        atomic_store(&count->is_ready, 1);
     }
 }
 
@@ -676,12 +674,14 @@ static void killed_at_any_moment_it_can_be_read(void **state)
         mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(count, MAP_FAILED);
     for (int round = 0; round < 250; round++) {
-        atomic_store(&count->is_ready, 0);
+        /* In every third round not before the ring is full, however slow the machine is. */
+        uint64_t least = round % 3 == 0 ? RING_BYTES / 100 : 1;
+        atomic_store(&count->done, 0);
         pid_t child = fork();
         if (child == 0) {
             write_for_ever(path, count);
         }
-        while (!atomic_load(&count->is_ready)) {
+        while (atomic_load(&count->done) < least) {
             assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
             usleep(50);
         }
@@ -691,7 +691,7 @@ static void killed_at_any_moment_it_can_be_read(void **state)
         check_killed_box(path, atomic_load(&count->done));
         wrapped += attach(path).overwritten_bytes > 0;
     }
-    assert_true(wrapped > 0); /* or the ring was never full */
+    assert_true(wrapped >= 250 / 3);
     munmap(count, sizeof(*count));
 }
 
