@@ -179,7 +179,7 @@ static double put_list_bar(const drawing *d, const figure_bar *b, double y, doub
     if (name_width == 0) {
         bar_y += 17;
     }
-    w = (double)(b->total < 0 ? -b->total : b->total) * scale;
+    w = b->part == PART_FREE ? 0 : fabs((double)b->total) * scale; /* nobody's: only named */
     fprintf(d->to,
             "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"%.0f\"/></g>\n",
             draw_class(b->part), x, bar_y, w < 0.5 && b->total ? 0.5 : w, LIST_BAR);
@@ -194,7 +194,7 @@ static double draw_list(const drawing *d, const figure *f)
     figure rest = *f;
     for (size_t i = 0; i < drawn(f); i++) {
         double n = fabs((double)f->bars[i].total);
-        most = n > most ? n : most;
+        most = n > most && f->bars[i].part != PART_FREE ? n : most;
     }
     for (; shown < drawn(f) && (is_count || f->bars[shown].total != 0); shown++) {
         used[f->bars[shown].part] = true;

@@ -368,7 +368,8 @@ bool figures_of(sheet *s, bool si, figures *out)
 {
     static const size_t FIRST_TWO[] = {0, 1}, SECOND_FIRST[] = {1, 0};
     static const char *const RUN[] = {"resident now", "charged at the account's peak"};
-    static const char *const AT_PEAK[] = {"at the peak"};
+    const char *at_peak[] = {
+        sum_of(s, 0, PART_FREE, PART_FREE) ? "at the peak, with what is free" : "at the peak"};
     const char *plan[] = {"whole episode", s->columns[0]};
     *out = (figures){.count = 0};
     say_lead(s, si, out->lead, sizeof(out->lead));
@@ -402,7 +403,7 @@ bool figures_of(sheet *s, bool si, figures *out)
     case SHEET_RECORDING:
         ok = (s->frame_count < 2 || add_time(out, s)) &&
              add_columns(out, s, "At the peak", "The frame in which most was held.", FIRST_TWO,
-                         AT_PEAK, 1) &&
+                         at_peak, 1) &&
              add_rows(out, s, "Every row at the peak");
         break;
     }

@@ -106,7 +106,7 @@ static const char *kind_sentence(sheet_kind kind)
     static const char *const SAYS[] = {
         "Where the memory of a run is.", "What recorded episodes weigh, before they are loaded.",
         "What a data set weighs, before it is loaded.", "What an episode needs beside the engines.",
-        "What a run held over time."};
+        "What was held over time."};
     return SAYS[kind];
 }
 

@@ -39,8 +39,8 @@ static const struct {
     {"processes", "other processes"},
     {"kernel", "kernel"},
     {"other", "other"},
-    {"free", "free"},
     {"unattributed", "unattributed"},
+    {"free", "free"},
 };
 
 const char *sheet_part_name(sheet_part part)

@@ -54,8 +54,8 @@ typedef enum sheet_part {
     PART_PROCESSES,
     PART_KERNEL,
     PART_OTHER,
-    PART_FREE,
     PART_UNATTRIBUTED,
+    PART_FREE,
     PART_COUNT
 } sheet_part;
 
