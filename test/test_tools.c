@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "test/support/cm.h"
+#include "test/support/json_schema.h"
 
 #define BIG 65536
 
@@ -336,6 +337,26 @@ static void assert_documented(json_t *value)
     }
 }
 
+/* The schemas that are shipped are named after what the JSON says it is. */
+static void assert_follows_schema(const json_t *root, const char *name)
+{
+    json_error_t at;
+    char path[96], why[1024];
+    snprintf(path, sizeof(path), "docs/%s.schema.json", name);
+    char *slash = strchr(path + strlen("docs/"), '/');
+    if (slash) {
+        *slash = '-';
+    }
+    json_t *schema = json_load_file(path, 0, &at);
+    if (!schema) {
+        return; /* plan and verify are described in the manual */
+    }
+    if (!json_schema_holds(schema, root, why, sizeof(why))) {
+        fail_msg("%s: %s", path, why);
+    }
+    json_decref(schema);
+}
+
 static void check_json(const char *tool, const char *arguments, const char *schema)
 {
     json_error_t at;
@@ -346,6 +367,7 @@ static void check_json(const char *tool, const char *arguments, const char *sche
     }
     assert_string_equal(json_string_value(json_object_get(root, "schema")), schema);
     assert_documented(root);
+    assert_follows_schema(root, schema);
     json_decref(root);
 }
 
