@@ -17,7 +17,7 @@
 
 void plan_search_forget(plan_search *self)
 {
-    memset(self->failures, 0, self->section_count * sizeof(*self->failures));
+    memset(self->learned, 0, PLAN_LEARNERS * self->section_count * sizeof(*self->learned));
 }
 
 /* Conflicts, and not nodes: a dive that meets none is never cut short, and the first runs are
@@ -53,8 +53,9 @@ static void plan_run(plan_search *self, uint64_t seed, uint32_t index)
     const uint32_t way_count = sizeof(ways) / sizeof(ways[0]);
     self->run = ways[index % way_count];
     self->run.conflict_limit = conflict_limit(self->item_count, index / way_count);
+    self->failures = self->learned + (size_t)(index % PLAN_LEARNERS) * self->section_count;
     if (index < way_count) {
-        plan_search_forget(self);
+        memset(self->failures, 0, self->section_count * sizeof(*self->failures));
     }
     if (index >= TURNS_IN_ORDER * way_count) {
         for (uint32_t s = 0; s < self->section_count; s++) {

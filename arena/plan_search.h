@@ -7,8 +7,9 @@
  *
  * Runs are numbered. Run k is a search from the root whose order of candidates and limit of
  * conflicts follow from k and the seed. One worker makes runs 0, 1, 2, ...; two workers make the
- * even and the odd ones, and the lower run that succeeds wins. What a worker learned from the
- * runs it made (failure weights) stays with its plan_search.
+ * even and the odd ones, and the lower run that succeeds wins: the plan is then the same as with
+ * one, because even runs learn (failure weights) from even runs only, and odd from odd. What was
+ * learned stays with the plan_search.
  */
 #ifndef ARENA_PLAN_SEARCH_H
 #define ARENA_PLAN_SEARCH_H

@@ -17,11 +17,12 @@
 
 #include "arena/plan_search.h"
 
-#define UNITS_MAX   (INT32_C(1) << 30) /* heights and their sums fit 32 bits */
-#define NARROW_MAX  INT16_MAX
-#define NO_ENTRY    UINT32_MAX
-#define NO_ITEM     UINT32_MAX
-#define LANES_BLOCK 32 /* sections to a block, whatever the vector's width */
+#define UNITS_MAX     (INT32_C(1) << 30) /* heights and their sums fit 32 bits */
+#define NARROW_MAX    INT16_MAX
+#define NO_ENTRY      UINT32_MAX
+#define NO_ITEM       UINT32_MAX
+#define PLAN_LEARNERS 2u
+#define LANES_BLOCK   32 /* sections to a block, whatever the vector's width */
 
 typedef struct trail_entry {
     int32_t start, rest; /* after the raise */
@@ -85,7 +86,8 @@ struct plan_search {
     unsigned char *saved;                     /* the same per level */
     int32_t *full;                            /* fullest sections as of the last split, per level */
     uint16_t *crossing;                       /* items not placed that span s and s + 1 */
-    uint32_t *failures;                       /* learned */
+    uint32_t *learned;                        /* failures, one stretch per learner */
+    uint32_t *failures;                       /* of the run's own learner */
     uint32_t *count_here;                     /* of the valley being looked at */
     uint16_t *rows, *row_place, *row_waiting; /* per block: rows where somebody waits */
     uint32_t *row_counts;

@@ -81,7 +81,7 @@ static void lay_rest(plan_search *self, layout *at)
     self->in_section = lay(at, pairs_in_sections(grid), sizeof(uint16_t));
     self->first_at = lay(at, sections + 1, sizeof(uint32_t));
     self->crossing = lay(at, sections, sizeof(uint16_t));
-    self->failures = lay(at, sections, sizeof(uint32_t));
+    self->learned = lay(at, PLAN_LEARNERS * sections, sizeof(uint32_t));
     self->count_here = lay(at, sections + 1, sizeof(uint32_t));
     size_t cells = (size_t)self->stride / LANES_BLOCK * grid->row_count;
     self->rows = lay(at, cells, sizeof(uint16_t));

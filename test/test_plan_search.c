@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_plan_search.c - the decision solver beside a search that knows no rule at all. */
+#include <pthread.h>
+
 #include "arena/plan_search.h"
 #include "test/support/cm.h"
+#include "test/support/plan_jigsaw.h"
 
 #define PIECES_MAX 512
 #define INSTANCES  500
@@ -406,6 +409,81 @@ static void the_least_height_of_c_is_its_bound(void **state)
     close_search();
 }
 
+/* ---- two workers ---- */
+
+typedef struct worker {
+    plan_ask ask;
+    plan_verdict verdict;
+    plan_answer answer;
+    uint64_t offsets[PIECES_MAX];
+} worker;
+
+static void *work(void *context)
+{
+    worker *self = context;
+    size_t bytes = plan_search_scratch_bytes(&grid);
+    void *own = aligned_alloc(64, bytes);
+    plan_search *solver = plan_search_init(&grid, own, bytes);
+    self->verdict = plan_search_decide(solver, &self->ask, self->offsets, &self->answer);
+    free(own);
+    return NULL;
+}
+
+static void make_jigsaw(uint32_t count, uint64_t seed)
+{
+    static plim_plan_buffer cut[PIECES_MAX];
+    const plan_jigsaw spec = {.pieces = count,
+                              .steps = count,
+                              .height_bytes = 1024,
+                              .unit_bytes = 1,
+                              .pinwheel_percent = 20,
+                              .seed = seed};
+    size_t made = plan_jigsaw_cut(&spec, cut);
+    for (piece_count = span_count = 0; piece_count < made;) {
+        const plim_plan_buffer *b = &cut[piece_count];
+        one_piece(b->size_bytes, b->lower, b->upper);
+    }
+}
+
+static void two_workers_find_the_plan_of_one(void **state)
+{
+    static worker one, two[2];
+    uint32_t odd = 0, late = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        make_jigsaw(100, seed);
+        open_search();
+        one.ask = (plan_ask){.capacity_bytes = 1024, .seed = 1, .run_limit = 24};
+        pthread_t threads[2];
+        work(&one);
+        for (uint32_t k = 0; k < 2; k++) {
+            two[k].ask = one.ask;
+            two[k].ask.first_run = k;
+            two[k].ask.run_step = 2;
+            two[k].ask.run_limit = 12;
+            assert_int_equal(pthread_create(&threads[k], NULL, work, &two[k]), 0);
+        }
+        for (uint32_t k = 0; k < 2; k++) {
+            pthread_join(threads[k], NULL);
+        }
+
+        if (one.verdict == PLAN_FEASIBLE) {
+            const worker *same = &two[one.answer.run % 2], *other = &two[1 - one.answer.run % 2];
+            assert_int_equal(same->verdict, PLAN_FEASIBLE);
+            assert_int_equal(same->answer.run, one.answer.run);
+            assert_memory_equal(same->offsets, one.offsets, piece_count * sizeof(uint64_t));
+            assert_true(other->verdict == PLAN_UNKNOWN || other->answer.run > one.answer.run);
+        } else {
+            assert_int_equal(two[0].verdict, PLAN_UNKNOWN);
+            assert_int_equal(two[1].verdict, PLAN_UNKNOWN);
+        }
+        odd += one.answer.run % 2;
+        late += one.answer.run >= 4; /* which began with what earlier ones had learned */
+        close_search();
+    }
+    assert_true(odd > 0 && late > 0);
+}
+
 static bool stop_at_once(void *context)
 {
     return ++*(int *)context > 0;
@@ -442,6 +520,7 @@ int main(void)
         cmocka_unit_test(the_eleven_fall_within_ten_thousand_nodes),
         cmocka_unit_test(the_order_of_rows_changes_nothing),
         cmocka_unit_test(the_least_height_of_c_is_its_bound),
+        cmocka_unit_test(two_workers_find_the_plan_of_one),
         cmocka_unit_test(a_search_that_is_stopped_says_unknown),
     };
     return cmocka_run_group_tests_name("plan_search", tests, NULL, NULL);
