@@ -243,8 +243,7 @@ static void queue_held_down(plan_chains *self, uint32_t i, plan_height high)
         for (uint32_t cell = w.from; cell != w.to; cell++) {
             uint32_t b = self->below[cell];
             const plan_place *place = &self->places[b];
-            if (b != last && high - place->align < place->high + place->size &&
-                !place->is_queued) {
+            if (b != last && high - place->align < place->high + place->size && !place->is_queued) {
                 queue(self, b, self->capacity - place->high);
             }
             last = b;

@@ -33,11 +33,11 @@ typedef struct plan_chains {
     plan_height capacity;
     plan_place *places;
     uint16_t *below, *above; /* per cell */
-    uint16_t *waits; /* who is visited next: buckets of heights, each a list */
+    uint16_t *waits;         /* who is visited next: buckets of heights, each a list */
     uint16_t first[PLAN_CHAINS_BUCKETS];
     uint64_t bits[PLAN_CHAINS_BUCKETS / 64];
     uint32_t word, bucket_shift; /* no bit is set below this word */
-    bool *is_above; /* whether a neighbour is to be above the one that comes in */
+    bool *is_above;              /* whether a neighbour is to be above the one that comes in */
 } plan_chains;
 
 /* What plan_chains_lay takes: cells for every item in every section of its hull. */

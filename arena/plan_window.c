@@ -21,11 +21,11 @@
 
 #include "arena/plan_improve.h"
 
-#define SPANS_MAX    1024u /* in a window, walls included */
-#define MOVABLE_MIN  128u  /* of the first windows; they double */
-#define MOVABLE_MAX  512u
-#define STEPS_FIRST  2048u
-#define FAILURES     4u  /* in a row, before the next longer windows or a higher target */
+#define SPANS_MAX     1024u /* in a window, walls included */
+#define MOVABLE_MIN   128u  /* of the first windows; they double */
+#define MOVABLE_MAX   512u
+#define STEPS_FIRST   2048u
+#define FAILURES      4u  /* in a row, before the next longer windows or a higher target */
 #define PIECES_A_NODE 64u /* looking at so many pieces counts as a node */
 
 typedef struct window {
@@ -221,8 +221,8 @@ static bool solve(window *self)
         grid.bound_bytes > self->target) {
         return false;
     }
-    plan_improve *improve = plan_improve_init(&grid, self->memory + up_to_64(bytes),
-                                              plan_improve_scratch_bytes(&grid));
+    plan_improve *improve =
+        plan_improve_init(&grid, self->memory + up_to_64(bytes), plan_improve_scratch_bytes(&grid));
     if (!improve || !plan_improve_start(improve, self->own_offsets)) {
         return false;
     }

@@ -25,6 +25,7 @@
 #define REPS_MAX  25
 #define LARGE_MAX 8
 #define EARLY_MS  300.0
+#define JIGSAWS   22u
 
 typedef plan_row solver(const plan_case *c, const plan_question *q);
 
@@ -143,12 +144,14 @@ static void shuffled(const plan_case *cases, size_t count)
            failed, worst);
 }
 
-static void lowest(const char *part, const plan_case *c, unsigned seeds, bool with_peer)
+/* The row of the last seed. */
+static plan_row lowest(const char *part, const plan_case *c, unsigned seeds, bool with_peer)
 {
+    plan_row row = {0};
     for (unsigned seed = 0; seed < seeds; seed++) {
         const plan_question q = {.seconds = args.seconds, .seed = seed, .early_ms = EARLY_MS};
         char way[64];
-        plan_row row = plan_ours(c, &q);
+        row = plan_ours(c, &q);
         snprintf(way, sizeof(way), "plimsoll seed %u", seed);
         show(part, c, way, &row);
         if (row.early_bytes && row.ms > EARLY_MS) {
@@ -160,31 +163,51 @@ static void lowest(const char *part, const plan_case *c, unsigned seeds, bool wi
     }
     if (with_peer) {
         const plan_question q = {.seconds = args.seconds};
-        plan_row row = plan_supermalloc(c, &q);
-        show(part, c, "supermalloc", &row);
+        plan_row other = plan_supermalloc(c, &q);
+        show(part, c, "supermalloc", &other);
     }
+    return row;
 }
 
+static int by_ratio(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void tell_spread(const char *when, double *ratios, size_t count)
+{
+    qsort(ratios, count, sizeof(ratios[0]), by_ratio);
+    printf("# slack %s: %zu jigsaws, median %.4f, worst %.4f of the bound\n", when, count,
+           ratios[count / 2], ratios[count - 1]);
+}
+
+/* Seeds that nothing was tuned on; one size each. */
 static void jigsaws(void)
 {
-    static const uint32_t pieces[] = {200, 250, 300, 350, 400};
-    for (size_t k = 0; k < (args.is_quick ? 1 : sizeof(pieces) / sizeof(pieces[0])); k++) {
-        for (uint64_t seed = 1; seed <= (args.is_quick ? 1u : 2u); seed++) {
-            const plan_jigsaw spec = {.steps = 300,
-                                      .pieces = pieces[k],
-                                      .height_bytes = 1024 << 10,
-                                      .unit_bytes = 1024,
-                                      .removed_percent = 7,
-                                      .pinwheel_percent = 25,
-                                      .seed = seed};
-            plan_case c = {.buffers = calloc(pieces[k], sizeof(plim_plan_buffer))};
-            c.count = plan_jigsaw_cut(&spec, c.buffers);
-            snprintf(c.name, sizeof(c.name), "jigsaw-%u-%u", (unsigned)pieces[k], (unsigned)seed);
-            plan_case_bound(&c);
-            lowest("slack", &c, 1, !args.is_quick);
-            plan_case_free(&c);
-        }
+    double last[JIGSAWS], early[JIGSAWS];
+    const size_t count = args.is_quick ? 2 : JIGSAWS;
+    for (size_t k = 0; k < count; k++) {
+        const plan_jigsaw spec = {.steps = 300,
+                                  .pieces = (uint32_t)(200 + 200 * k / (JIGSAWS - 1)),
+                                  .height_bytes = 1024 << 10,
+                                  .unit_bytes = 1024,
+                                  .removed_percent = 7,
+                                  .pinwheel_percent = 25,
+                                  .seed = 1000 + k};
+        plan_case c = {.buffers = calloc(spec.pieces, sizeof(plim_plan_buffer))};
+        c.count = plan_jigsaw_cut(&spec, c.buffers);
+        snprintf(c.name, sizeof(c.name), "jigsaw-%u-%u", (unsigned)spec.pieces,
+                 (unsigned)spec.seed);
+        plan_case_bound(&c);
+        plan_row row = lowest("slack", &c, 1, !args.is_quick && k % 7 == 0);
+        const uint64_t first = row.early_bytes ? row.early_bytes : row.height_bytes;
+        last[k] = (double)row.height_bytes / (double)c.bound_bytes;
+        early[k] = (double)first / (double)c.bound_bytes;
+        plan_case_free(&c);
     }
+    tell_spread("at 300 ms", early, count);
+    tell_spread("at the end", last, count);
 }
 
 /* Greedy alone: the flat call. */
@@ -205,6 +228,14 @@ static void large_one(plan_case *c)
     free(scratch);
 }
 
+/* And then windows, where greedy leaves a gap. */
+static void windows(const plan_case *c)
+{
+    const plan_question q = {.seconds = args.seconds};
+    plan_row row = plan_ours(c, &q);
+    show("large", c, "greedy and windows", &row);
+}
+
 static void large(void)
 {
     const size_t count = args.is_quick ? 5000 : 62185;
@@ -214,12 +245,14 @@ static void large(void)
         snprintf(c.name, sizeof(c.name), "%s", plan_family_name((plan_family)f));
         plan_case_bound(&c);
         large_one(&c);
+        windows(&c);
         plan_case_free(&c);
     }
     for (size_t k = 0; k < args.large_count; k++) {
         plan_case c;
         if (plan_case_read(&c, args.large[k])) {
             large_one(&c);
+            windows(&c);
             plan_case_free(&c);
         } else {
             printf("# %s cannot be read\n", args.large[k]);
