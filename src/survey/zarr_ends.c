@@ -144,7 +144,8 @@ static plim_status take_buffers(plim_zarr_ends *self, plim_survey *survey, plim_
     void *room;
     self->packed_room = chunk + (is_raw ? 0 : PACKED_EXTRA);
     size_t bytes = self->packed_room + (is_raw ? 0 : chunk) + (is_blosc ? chunk : 0);
-    PLIM_TRY(plim_survey_take(survey, bytes, &room, err));
+    /* not zeroed: pages that no chunk needs are never touched */
+    PLIM_TRY(plim_region_alloc(survey->home, bytes, 0, &room, err));
     self->packed = room;
     self->plain = is_raw ? self->packed : self->packed + self->packed_room;
     self->scratch = is_blosc ? self->plain + chunk : NULL;
