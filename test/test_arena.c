@@ -610,7 +610,7 @@ static void wrong_options_are_refused(void **state)
 /* Everything that asks the system for something; false at the first refusal. */
 static bool scenario(home *h)
 {
-    plim_region *fixed = NULL, *bump = NULL, *dynamic = NULL, *pool = NULL;
+    plim_region *fixed = NULL, *bump = NULL, *dynamic = NULL, *pool = NULL, *hardened = NULL;
     void *block = NULL, *other = NULL;
     plim_region_opts o = opts_of(4 * GRANULE);
     o.block_bytes = GRANULE;
@@ -619,11 +619,18 @@ static bool scenario(home *h)
     o.huge = false;
     STEP(plim_region_create(h->arena, PLIM_REGION_BUMP, &o, &bump, &err));
     STEP(plim_region_create(h->arena, PLIM_REGION_DYNAMIC, &o, &dynamic, &err));
+    o.is_hardened = true;
+    STEP(plim_region_create(h->arena, PLIM_REGION_DYNAMIC, &o, &hardened, &err));
+    o.is_hardened = false;
     o.commit_now = true;
     STEP(plim_region_create(h->arena, PLIM_REGION_POOL, &o, &pool, &err));
     STEP(plim_region_alloc(bump, GRANULE + 1, 0, &block, &err));
     STEP(plim_region_alloc(dynamic, GRANULE, 0, &block, &err));
     STEP(plim_region_alloc(dynamic, 2 * GRANULE, 0, &other, &err));
+    STEP(plim_region_alloc(hardened, GRANULE, 0, &other,
+                           &err)); /* with the sentinel: two granules */
+    STEP(plim_region_free(hardened, other, &err));
+    STEP(plim_region_alloc(hardened, 2 * GRANULE, GRANULE, &other, &err));
     STEP(plim_region_alloc(pool, GRANULE, 0, &other, &err));
     STEP(plim_region_evict(fixed, &err));
     STEP(plim_region_restore(fixed, &err));

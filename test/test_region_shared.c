@@ -27,7 +27,7 @@ static void let_others_run(void)
     sched_yield();
 }
 
-static void home_open(home *h, uint64_t cap, uint64_t slack, bool is_shared)
+static void home_open_as(home *h, uint64_t cap, uint64_t slack, bool is_shared, bool is_hardened)
 {
     plim_budget_opts b = plim_budget_opts_default();
     b.cap_bytes = cap;
@@ -40,7 +40,13 @@ static void home_open(home *h, uint64_t cap, uint64_t slack, bool is_shared)
     o.is_shared = is_shared;
     o.yield = let_others_run;
     o.slack_bytes = slack;
+    o.is_hardened = is_hardened;
     assert_ok(plim_region_create(h->arena, PLIM_REGION_DYNAMIC, &o, &h->region, &err));
+}
+
+static void home_open(home *h, uint64_t cap, uint64_t slack, bool is_shared)
+{
+    home_open_as(h, cap, slack, is_shared, false);
 }
 
 static void home_close(home *h)
@@ -105,14 +111,13 @@ static void *work(void *context)
     return NULL;
 }
 
-static void shared_region_gives_no_block_twice_and_counts_every_one(void **state)
+static void try_threads(bool is_hardened)
 {
-    (void)state;
     home h;
     pthread_t threads[THREADS];
     worker workers[THREADS];
     uint64_t allocs = 0, frees = 0, refusals = 0, wrong = 0;
-    home_open(&h, 4 * MIB, 0, true); /* 2 MiB: full at times */
+    home_open_as(&h, 4 * MIB, 0, true, is_hardened); /* 2 MiB: full at times */
     for (size_t i = 0; i < THREADS; i++) {
         workers[i] = (worker){.region = h.region, .seed = i + 1, .mark = (unsigned char)(i + 1)};
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
@@ -139,8 +144,22 @@ static void shared_region_gives_no_block_twice_and_counts_every_one(void **state
     assert_int_equal(s.free_count, frees);
     assert_int_equal(s.refusal_count, refusals);
     assert_int_equal(s.used_bytes, 0);
-    assert_int_equal(s.largest_free_bytes, s.size_bytes);
+    assert_int_equal(s.misuse_count, 0);
+    assert_ok(plim_region_inspect(h.region, &err));
+    assert_int_equal(is_hardened || s.largest_free_bytes == s.size_bytes, true);
     home_close(&h);
+}
+
+static void shared_region_gives_no_block_twice_and_counts_every_one(void **state)
+{
+    (void)state;
+    try_threads(false);
+}
+
+static void shared_hardened_region_sees_no_misuse_where_there_is_none(void **state)
+{
+    (void)state;
+    try_threads(true);
 }
 
 static void tail_goes_back_past_its_slack_and_half_of_it_stays(void **state)
@@ -218,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_region_gives_no_block_twice_and_counts_every_one),
+        cmocka_unit_test(shared_hardened_region_sees_no_misuse_where_there_is_none),
         cmocka_unit_test(tail_goes_back_past_its_slack_and_half_of_it_stays),
         cmocka_unit_test(alternating_calls_do_not_reach_the_provider),
         cmocka_unit_test(sealed_region_keeps_its_tail),
