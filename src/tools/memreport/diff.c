@@ -67,6 +67,8 @@ static void take_pair(diff_result *d, const sheet_row *row, int64_t before, int6
     if (before == after) {
         d->unchanged_count += before != SHEET_NONE;
         d->unchanged_bytes += sheet_value(before);
+        d->parts[row->part].kept_rows += before != SHEET_NONE;
+        d->parts[row->part].kept_bytes += sheet_value(before);
         return;
     }
     d->rows[d->row_count++] = (diff_row){.row = row,
@@ -102,8 +104,13 @@ static void sum_parts(diff_result *d)
     }
     for (unsigned p = 0; p < PART_COUNT; p++) {
         d->parts[p].change = d->parts[p].after - d->parts[p].before;
+        d->parts[p].before += d->parts[p].kept_bytes;
+        d->parts[p].after += d->parts[p].kept_bytes;
         if (d->parts[p].rows) {
             d->parts[d->part_count++] = d->parts[p];
+        } else {
+            d->kept_count += d->parts[p].kept_rows;
+            d->kept_bytes += d->parts[p].kept_bytes;
         }
     }
     qsort(d->parts, d->part_count, sizeof(d->parts[0]), by_part_change);

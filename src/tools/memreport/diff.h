@@ -13,11 +13,13 @@ typedef struct diff_row {
 
 typedef struct diff_part {
     sheet_part part;
-    int64_t before, after, change;
-    size_t rows; /* that changed */
+    int64_t before, after, change; /* of all its rows */
+    size_t rows;                   /* that changed */
+    size_t kept_rows;              /* that did not */
+    int64_t kept_bytes;
 } diff_part;
 
-/* rows + unchanged = the totals, in each of the three columns, to the byte. */
+/* rows + unchanged = the totals, and parts + kept = the totals, to the byte. */
 typedef struct diff_result {
     const sheet *a, *b;
     size_t column;
@@ -25,8 +27,10 @@ typedef struct diff_result {
     diff_row *rows; /* the changed ones: by part in the order of parts, largest change first */
     diff_part parts[PART_COUNT]; /* largest change first; only those with a changed row */
     size_t part_count;
-    size_t unchanged_count;
+    size_t unchanged_count; /* rows, in whatever part */
     int64_t unchanged_bytes;
+    size_t kept_count; /* rows of parts in which nothing changed */
+    int64_t kept_bytes;
     int64_t change;
 } diff_result;
 

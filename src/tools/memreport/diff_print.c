@@ -2,8 +2,7 @@
 /* diff_print.c - a difference for people and for machines.
  *
  * Largest change first: parts, and under each its rows. With --top the rows beyond it share one
- * line. The lines below a part need not be all of it, but the part's own figures are; parts and
- * the unchanged line add up to the totals.
+ * line, and so do those that did not change. Rows add up to their part, parts to the totals.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -72,6 +71,10 @@ static void put_part(const views_request *r, const diff_result *d, const diff_pa
                  shown - limit == 1 ? "" : "s");
         put_line(r, to, 2, name, before, after, after - before);
     }
+    if (p->kept_rows) {
+        snprintf(name, sizeof(name), "%zu unchanged", p->kept_rows);
+        put_line(r, to, 2, name, p->kept_bytes, p->kept_bytes, 0);
+    }
 }
 
 static void put_side(const views_request *r, const char *which, const sheet *s, size_t column,
@@ -119,10 +122,10 @@ void diff_print(const views_request *r, const diff_result *d, FILE *to)
     for (size_t i = 0; i < d->part_count; i++) {
         put_part(r, d, &d->parts[i], to);
     }
-    if (d->unchanged_count) {
-        snprintf(name, sizeof(name), "unchanged (%zu row%s)", d->unchanged_count,
-                 d->unchanged_count == 1 ? "" : "s");
-        put_line(r, to, 0, name, d->unchanged_bytes, d->unchanged_bytes, 0);
+    if (d->kept_count) {
+        snprintf(name, sizeof(name), "unchanged (%zu row%s)", d->kept_count,
+                 d->kept_count == 1 ? "" : "s");
+        put_line(r, to, 0, name, d->kept_bytes, d->kept_bytes, 0);
     }
     for (uint32_t i = 0; i < r->columns; i++) {
         fputc('-', to);

@@ -368,8 +368,8 @@ bool figures_of(sheet *s, bool si, figures *out)
 {
     static const size_t FIRST_TWO[] = {0, 1}, SECOND_FIRST[] = {1, 0};
     static const char *const RUN[] = {"resident now", "charged at the account's peak"};
-    const char *at_peak[] = {
-        sum_of(s, 0, PART_FREE, PART_FREE) ? "at the peak, with what is free" : "at the peak"};
+    const char *at_peak[] = {sum_of(s, 0, PART_FREE, PART_FREE) ? "at the peak, with what is free"
+                                                                : "at the peak"};
     const char *plan[] = {"whole episode", s->columns[0]};
     *out = (figures){.count = 0};
     say_lead(s, si, out->lead, sizeof(out->lead));
