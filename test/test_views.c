@@ -222,7 +222,15 @@ static void a_difference_adds_up_whatever_is_left_out(void **state)
             before += number(one, "before", NULL);
             after += number(one, "after", NULL);
         }
+        long long change = 0;
+        json_array_foreach(json_object_get(d, "parts"), i, one)
+        {
+            change += number(one, "change", NULL);
+            assert_int_equal(number(one, "after", NULL) - number(one, "before", NULL),
+                             number(one, "change", NULL));
+        }
         follows("docs/memreport-diff-1.schema.json", d);
+        assert_int_equal(change, number(d, "change", NULL));
         assert_int_equal(before, number(d, "before", "total"));
         assert_int_equal(after, number(d, "after", "total"));
         assert_int_equal(after - before, number(d, "change", NULL));
