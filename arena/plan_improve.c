@@ -12,7 +12,7 @@
  * within the capacity; all that compaction could ever do for a gap is in this comparison.
  *   - Fits it at some cuts, then it goes to one of them, drawn.
  *   - Else its weight goes up by its share of the bound, and at the cut where their weights sum to
- *     the least, up to twelve of those in the way are left out instead. So the weight tells how
+ *     the least, up to five of those in the way are left out instead. So the weight tells how
  *     often, and for how much, an item had to be put in by force: those hard to place stay.
  *   - Then some of its neighbours are taken out and put in elsewhere at random, if they fit: a
  *     walk on the plateau, without which the same few items eject each other for ever.
@@ -30,7 +30,7 @@
 
 #include "arena/plan_chains.h"
 
-#define EJECTED_MAX 12u /* for one that is put in by force */
+#define EJECTED_MAX 5u /* for one that is put in by force */
 #define SEEN_MAX    (EJECTED_MAX + 1)
 #define MOVES       3u                  /* on the plateau, after each ejection */
 #define WALL        (UINT64_C(1) << 40) /* a fixed item is never in the way, it is the way */
