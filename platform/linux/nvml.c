@@ -21,9 +21,12 @@ typedef struct nvml_process {
     unsigned long long used_bytes; /* all ones: not available */
     unsigned gpu_instance, compute_instance;
 } nvml_process;
+/* The second version: in the first, what the driver reserves counts as used. */
 typedef struct nvml_memory {
-    unsigned long long total, free, used;
+    unsigned version;
+    unsigned long long total, reserved, free, used;
 } nvml_memory;
+#define MEMORY_VERSION ((unsigned)sizeof(nvml_memory) | 2u << 24)
 
 typedef struct nvml_library {
     int (*init)(void);
@@ -55,7 +58,7 @@ static bool load(nvml_library *out)
     out->device = (int (*)(unsigned, void **))plim_shared_object_function(
         object, "nvmlDeviceGetHandleByIndex_v2");
     out->memory = (int (*)(void *, nvml_memory *))plim_shared_object_function(
-        object, "nvmlDeviceGetMemoryInfo");
+        object, "nvmlDeviceGetMemoryInfo_v2");
     return out->init && out->shutdown && out->count && out->device && out->memory &&
            out->lists[0] && out->lists[1];
 }
@@ -86,7 +89,7 @@ static void add(uint64_t *sum, uint64_t bytes)
 static void read_device(const nvml_library *nvml, void *device, uint32_t pid, plim_nvml *out)
 {
     nvml_process listed[PROCESSES_MAX], all[PROCESSES_MAX];
-    nvml_memory memory = {0, 0, 0};
+    nvml_memory memory = {.version = MEMORY_VERSION};
     unsigned all_count = 0;
     const bool has_own = nvml->memory(device, &memory) == 0 && memory.total;
     if (has_own) {
