@@ -2,7 +2,7 @@
 /* plan_improve.c - guided ejection over an order: the planner's local search.
  *
  * Decides how a plan is made lower. The capacity is set below the height of the best plan; the
- * items that no longer fit are left out; then, step by step, the one left out last is put in.
+ * items that no longer fit are left out; then, step by step, the largest of them is put in.
  * When nothing is left out the plan is lower, and the capacity goes down again.
  *
  * What makes it work is that items in place have no fixed offset, only an order, as operations
@@ -63,6 +63,7 @@ struct plan_improve {
     plan_height *best_at, *free_below; /* free_below[k]: the lowest start of those seen from k on */
     uint64_t *forced; /* the weight: how often an item was put in by force; WALL when fixed */
     uint64_t *keys;
+    uint64_t *area; /* size times sections */
     neighbour *seen;
     uint32_t *near_from;          /* items near item i: near[near_from[i]] up to the next */
     uint16_t *by_low, *by_high;   /* neighbours of each, kept nearly sorted by either */
@@ -84,9 +85,9 @@ size_t plan_improve_scratch_bytes(const plan_grid *grid)
     if (grid->item_count > PLAN_CHAINS_ITEMS_MAX) {
         return 0;
     }
-    size_t each = 2 * sizeof(plan_height) + 2 * sizeof(uint64_t) + sizeof(neighbour) +
+    size_t each = 2 * sizeof(plan_height) + 3 * sizeof(uint64_t) + sizeof(neighbour) +
                   sizeof(uint32_t) + (3 + SEEN_MAX) * sizeof(uint16_t);
-    size_t items = (size_t)grid->item_count + 1, rounding = 14 * 16;
+    size_t items = (size_t)grid->item_count + 1, rounding = 15 * 16;
     return sizeof(plan_improve) + plan_chains_bytes(grid) + each * items +
            (size_t)grid->pair_count * 2 * sizeof(uint16_t) + rounding;
 }
@@ -96,6 +97,7 @@ static void lay(plan_improve *self, unsigned char *at)
     const size_t n = (size_t)self->count + 1, pairs = (size_t)self->grid->pair_count;
     self->forced = cut_memory(&at, n, sizeof(uint64_t));
     self->keys = cut_memory(&at, n, sizeof(uint64_t));
+    self->area = cut_memory(&at, n, sizeof(uint64_t));
     self->seen = cut_memory(&at, n, sizeof(neighbour));
     self->best_at = cut_memory(&at, n, sizeof(plan_height));
     self->free_below = cut_memory(&at, n, sizeof(plan_height));
@@ -359,6 +361,19 @@ static void move_around(plan_improve *self, uint32_t u)
     }
 }
 
+/* Of those left out the one with the greatest area: what is small finds a place beside what is
+ * large later, but not the other way round. */
+static uint32_t take_largest(plan_improve *self)
+{
+    uint32_t largest = 0;
+    for (uint32_t k = 1; k < self->out_count; k++) {
+        largest = self->area[self->out[k]] > self->area[self->out[largest]] ? k : largest;
+    }
+    uint32_t u = self->out[largest];
+    self->out[largest] = self->out[--self->out_count];
+    return u;
+}
+
 /* Whoever is large is harder to place: by its share of the bound. */
 static uint64_t growth(const plan_improve *self, uint32_t i)
 {
@@ -367,7 +382,7 @@ static uint64_t growth(const plan_improve *self, uint32_t i)
 
 static void step(plan_improve *self)
 {
-    uint32_t u = self->out[--self->out_count];
+    uint32_t u = take_largest(self);
     self->now++;
     look_around(self, u);
     if (put_freely(self, u)) {
@@ -534,6 +549,14 @@ plan_improve *plan_improve_init(const plan_grid *grid, void *scratch, size_t scr
     *self = (plan_improve){.grid = grid, .count = grid->item_count, .random = 0x5851f42d4c957f2du};
     lay(self, (unsigned char *)scratch + ((sizeof(*self) + 15) & ~(size_t)15));
     list_neighbours(self);
+    for (uint32_t i = 0; i < self->count; i++) {
+        const plan_item *item = &grid->items[i];
+        self->area[i] = 0;
+        for (uint32_t k = 0; k < item->span_count; k++) {
+            const plan_span *span = &grid->spans[item->first_span + k];
+            self->area[i] += (uint64_t)(span->upper - span->lower) * item->size;
+        }
+    }
     return self;
 }
 

@@ -2,11 +2,11 @@
 /* plan_lowest.c - who searches next, for how long, and under which capacity.
  *
  * Decides the turns. In each round the exact search is asked about rungs of a ladder between
- * the bound and the best plan until one of them is too much for the round, then the local search
- * goes on from the best plan with as much; whoever finds a lower plan has his share doubled. Rounds
+ * the bound and the best plan, each until it is too much for the round, then the local search
+ * goes on from the best plan with as much; when it finds a lower plan its share is doubled. Rounds
  * grow by half, so that the one which is right for an instance waits no longer than a few times
- * what it needs. The bound itself is every other rung: only there can a failure prove anything
- * about the lowest plan.
+ * what it needs. The bound itself gets most: only there can a failure prove anything about
+ * the lowest plan.
  *
  * Invariants: the plan never gets higher; a bound is raised only by a proof; the order of turns
  * depends on nothing but the instance, the seed and the limit.
@@ -22,7 +22,7 @@
 
 #define NODES_A_STEP PLAN_LOWEST_NODES_A_STEP
 #define NODES_FIRST  8192u /* of the first round */
-#define RUNGS        3u
+#define RUNGS        5u
 #define SHARE_FIRST  64u
 #define SHARE_MIN    32u
 #define SHARE_MAX    512u
@@ -34,8 +34,9 @@ typedef struct turns {
     plan_search *search; /* NULL: too many items */
     plan_improve *improve;
     uint64_t *offsets, *tried;
-    uint32_t next_run[RUNGS];
-    uint32_t share; /* of the local search in a round, in 64ths of the exact one's */
+    uint64_t asked_bytes[RUNGS]; /* where each rung was when it was asked last ... */
+    uint32_t next_run[RUNGS];    /* ... and the run that goes on there */
+    uint32_t share;              /* of the local search in a round, in 64ths of the exact one's */
 } turns;
 
 static size_t up_to_64(size_t bytes)
@@ -107,18 +108,11 @@ static void adopt(turns *self, uint64_t height, const char *strategy)
     }
 }
 
-/* Rung 0 is the goal, 1 an eighth of the way from there to the plan, 2 half of it.
- * Who has no use for a plan above the goal is helped by rung 0 alone. */
-static uint32_t rung_of(const turns *self, uint32_t round)
-{
-    static const uint32_t order[] = {0, 1, 0, 2};
-    return self->ask->only_goal ? 0 : order[round % 4];
-}
-
+/* Rung 0 is the goal; 1 is half of the way from there to the plan, 2 a quarter, and so on. */
 static uint64_t rung_bytes(const turns *self, uint32_t rung)
 {
     uint64_t unit = self->grid.unit_bytes, low = goal(self), high = self->answer->height_bytes;
-    uint64_t gap = high - low, above = rung == 1 ? gap / 8 : rung == 2 ? gap / 2 : 0;
+    uint64_t above = rung ? (high - low) >> rung : 0;
     return low + above / unit * unit;
 }
 
@@ -132,6 +126,8 @@ static uint64_t nodes_left(const turns *self, uint64_t nodes)
 static bool search_turn(turns *self, const plan_piece *pieces, uint32_t rung, uint64_t nodes)
 {
     uint64_t capacity = rung_bytes(self, rung);
+    self->next_run[rung] = capacity == self->asked_bytes[rung] ? self->next_run[rung] : 0;
+    self->asked_bytes[rung] = capacity;
     plan_ask ask = {.capacity_bytes = capacity,
                     .seed = self->ask->seed,
                     .node_limit = nodes_left(self, nodes),
@@ -150,9 +146,22 @@ static bool search_turn(turns *self, const plan_piece *pieces, uint32_t rung, ui
         }
     } else if (verdict == PLAN_INFEASIBLE && capacity >= self->answer->bound_bytes) {
         self->answer->bound_bytes = capacity + 1;
-        memset(self->next_run, 0, sizeof(self->next_run));
     }
     return verdict != PLAN_UNKNOWN;
+}
+
+/* The goal gets the round's nodes, the rungs above it an eighth as much each: how long a search
+ * takes has a heavy tail, so many capacities asked for a short time find more than one asked
+ * for long. A rung that is decided has moved, and is asked again. Who has no use for a plan
+ * above the goal is helped by rung 0 alone. */
+static void climb_down(turns *self, const plan_piece *pieces, uint64_t nodes)
+{
+    for (uint32_t k = 0; k < (self->ask->only_goal ? 1 : RUNGS); k++) {
+        bool decides = true;
+        while (decides && !is_done(self)) {
+            decides = search_turn(self, pieces, k, k ? nodes / 8 : nodes);
+        }
+    }
 }
 
 static void improve_turn(turns *self, uint64_t nodes)
@@ -213,10 +222,9 @@ void plan_lowest(const plan_piece *pieces, size_t piece_count, const plan_span *
         return;
     }
     uint64_t nodes = NODES_FIRST;
-    for (uint32_t asked = 0; !is_done(&self);) {
-        bool decides = self.search != NULL;
-        while (decides && !is_done(&self)) {
-            decides = search_turn(&self, pieces, rung_of(&self, asked++), nodes);
+    while (!is_done(&self)) {
+        if (self.search) {
+            climb_down(&self, pieces, nodes);
         }
         if (self.improve && !is_done(&self)) {
             improve_turn(&self, nodes * self.share / 64);

@@ -27,7 +27,7 @@ typedef struct plan_lowest_answer {
 } plan_lowest_answer;
 
 /* What a step of the local search costs, in nodes of the exact one. */
-#define PLAN_LOWEST_NODES_A_STEP 16u
+#define PLAN_LOWEST_NODES_A_STEP 4u
 
 /* Memory for so many pieces, whatever they are. With more spans than PLAN_LOWEST_EXACT_MAX it is
  * as much for any number, and the local search works on windows (plan_window.h). */

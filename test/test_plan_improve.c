@@ -143,7 +143,7 @@ static void the_same_seed_gives_the_same_plan_in_one_call_or_many(void **state)
     static uint64_t first[PIECES_MAX];
     uint64_t steps = 0;
     (void)state;
-    cut(&b, 150, 7, 5);
+    cut(&b, 300, 7, 5);
     set_up(&b);
     plan_improve_ask ask = {.seed = 0, .step_limit = 900};
     plan_improve_run(b.search, &ask, &steps);
@@ -151,7 +151,7 @@ static void the_same_seed_gives_the_same_plan_in_one_call_or_many(void **state)
     tear_down(&b);
     assert_true(steps == 900);
 
-    cut(&b, 150, 7, 5);
+    cut(&b, 300, 7, 5);
     set_up(&b);
     memset(b.offsets, 0xaa, sizeof(b.offsets));
     ask.step_limit = 300;
