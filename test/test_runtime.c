@@ -540,6 +540,37 @@ static void thermal_reads_the_captured_board_and_knows_what_it_does_not_know(voi
     plim_runtime_close(runtime);
 }
 
+static size_t times_logged(const char *words)
+{
+    size_t count = 0;
+    for (const char *at = logged.text; (at = strstr(at, words)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void a_board_without_sensors_is_said_to_be_unknown_once(void **state)
+{
+    (void)state;
+    plim_runtime_opts o = base_opts(CAP_BYTES);
+    plim_runtime *runtime = NULL;
+    plim_thermal thermal;
+    char root[4200];
+    snprintf(root, sizeof(root), "%s/bare", cm_tmp());
+    mkdir(root, 0755);
+    o.sysroot = root;
+    assert_ok(plim_runtime_open(&o, &runtime, &err));
+    logged.used = 0;
+
+    for (int i = 0; i < 5; i++) {
+        plim_runtime_thermal(runtime, &thermal);
+    }
+
+    assert_false(thermal.is_known);
+    assert_int_equal(times_logged("thermal_unknown"), 1);
+    plim_runtime_close(runtime);
+}
+
 static int counted(int *count)
 {
     return ++*count;
@@ -590,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_restore_that_fails_leaves_the_engine_evicted),
         cmocka_unit_test(late_weights_open_the_session_first),
         cmocka_unit_test(thermal_reads_the_captured_board_and_knows_what_it_does_not_know),
+        cmocka_unit_test(a_board_without_sensors_is_said_to_be_unknown_once),
         cmocka_unit_test(a_level_that_is_off_does_not_even_look_at_its_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -509,13 +509,13 @@ plim_status plim_runtime_compile(plim_runtime *self, const char *backend, const 
 
 void plim_runtime_thermal(plim_runtime *self, plim_thermal *out)
 {
-    bool changed = plim_thermal_poll(&self->thermal, out);
-    if (changed) {
+    plim_thermal_news news = plim_thermal_poll(&self->thermal, out);
+    if (news == PLIM_THERMAL_UNKNOWN) {
+        PLIM_LOG(self, PLIM_LOG_WARN, "thermal_unknown", "\"age_ns\":%" PRIu64, out->age_ns);
+    } else if (news != PLIM_THERMAL_SAME) {
         PLIM_LOG(self, PLIM_LOG_WARN, "thermal",
                  "\"throttled\":%s,\"hottest_celsius\":%.1f,\"zone\":\"%s\"",
                  out->is_throttled ? "true" : "false", out->hottest_celsius, out->hottest_zone);
-    } else if (!out->is_known) {
-        PLIM_LOG(self, PLIM_LOG_WARN, "thermal_unknown", "\"age_ns\":%" PRIu64, out->age_ns);
     }
     plim_black_box_notice(&self->box);
 }

@@ -116,18 +116,32 @@ void plim_thermal_deinit(plim_thermal_watch *self)
     pthread_mutex_destroy(&self->lock);
 }
 
-bool plim_thermal_poll(plim_thermal_watch *self, plim_thermal *out)
+static plim_thermal_news renew(plim_thermal_watch *self, uint64_t now)
 {
-    bool changed = false;
+    /* Before the first try nobody was told anything: only not knowing is news then. */
+    bool was_known = self->tried_ns == 0 || self->last.is_known;
+    bool was_throttled = self->last.is_throttled;
+    plim_thermal fresh;
+    self->tried_ns = now;
+    if (plim_thermal_read(self->root, &fresh)) {
+        self->last = fresh;
+    }
+    if (self->last.is_throttled != was_throttled) {
+        return PLIM_THERMAL_THROTTLE;
+    }
+    if (self->last.is_known == was_known) {
+        return PLIM_THERMAL_SAME;
+    }
+    return self->last.is_known ? PLIM_THERMAL_KNOWN : PLIM_THERMAL_UNKNOWN;
+}
+
+plim_thermal_news plim_thermal_poll(plim_thermal_watch *self, plim_thermal *out)
+{
+    plim_thermal_news news = PLIM_THERMAL_SAME;
     pthread_mutex_lock(&self->lock);
     uint64_t now = now_ns();
     if (self->tried_ns == 0 || now - self->tried_ns > RENEW_AFTER_NS) {
-        plim_thermal fresh;
-        self->tried_ns = now;
-        if (plim_thermal_read(self->root, &fresh)) {
-            changed = fresh.is_throttled != self->last.is_throttled;
-            self->last = fresh;
-        }
+        news = renew(self, now);
     }
     *out = self->last;
     if (out->read_ns) {
@@ -135,5 +149,5 @@ bool plim_thermal_poll(plim_thermal_watch *self, plim_thermal *out)
         out->age_ns = after > out->read_ns ? after - out->read_ns : 0;
     }
     pthread_mutex_unlock(&self->lock);
-    return changed;
+    return news;
 }
