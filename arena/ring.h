@@ -47,7 +47,7 @@ _Static_assert(sizeof(ring_head) == 640 && offsetof(ring_head, head) == 64, "pub
 
 typedef struct ring_record {
     uint64_t position; /* where it begins */
-    uint32_t check;    /* of everything behind this word, padding included */
+    uint32_t check;    /* of position, of all behind this word and of the payload */
     uint32_t payload_bytes;
     uint32_t kind, level;
     uint64_t ns, wall_ns;
