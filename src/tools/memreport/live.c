@@ -18,7 +18,8 @@
 #include "src/tools/memreport/live.h"
 #include "src/tools/run_table.h"
 
-#define FRAME_LIMIT (1u << 20) /* bytes of one line of a recording */
+#define FRAME_LIMIT   (1u << 20) /* bytes of one line of a recording */
+#define LOOK_UP_EVERY (1u << 16) /* of them, to see whether the tool is told to end */
 
 typedef struct live_session {
     const live_request *r;
@@ -95,6 +96,9 @@ static ssize_t next_line(live_session *s)
 {
     ssize_t n = 0;
     for (int c; (c = getc(s->replay)) != EOF;) {
+        if (n % LOOK_UP_EVERY == LOOK_UP_EVERY - 1 && live_is_ended()) {
+            return -1; /* signals are held: a line without an end would never hear of one */
+        }
         if (c == '\n') {
             s->line_number++;
             return n;
@@ -334,7 +338,7 @@ static void run_frames(live_session *s)
         if (s->frames && waits && !pause_until_due(s)) {
             return;
         }
-        if (!(s->r->replay ? next_recorded(s) : next_gathered(s))) {
+        if (live_is_ended() || !(s->r->replay ? next_recorded(s) : next_gathered(s))) {
             break;
         }
         s->frames++;

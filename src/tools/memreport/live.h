@@ -90,6 +90,8 @@ void live_screen_show(const live_page *page, const char *footer);
 void live_screen_size(uint32_t *columns, uint32_t *rows);
 /* Waits for a key or a signal, at most @ms; works without a screen too. */
 live_key live_wait(uint64_t ms);
+/* Told to end by a signal, which is held or was taken: for work between two waits. */
+bool live_is_ended(void);
 /* Signals that end the tool are kept for live_wait from here on. */
 void live_signals_hold(void);
 

@@ -151,6 +151,14 @@ static live_key read_key(void)
     }
 }
 
+bool live_is_ended(void)
+{
+    sigset_t pending;
+    return ended_by || (sigpending(&pending) == 0 &&
+                        (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+                         sigismember(&pending, SIGHUP) || sigismember(&pending, SIGQUIT)));
+}
+
 live_key live_wait(uint64_t ms)
 {
     struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
