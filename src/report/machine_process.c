@@ -336,6 +336,14 @@ static plim_status add_cache(const plim_machine_opts *opts, plim_machine *out, c
     return status;
 }
 
+static plim_status refuse_absent(plim_error *err, uint32_t pid)
+{
+    char number[16];
+    snprintf(number, sizeof(number), "%" PRIu32, pid);
+    plim_error_set(err, PLIM_E_NOT_FOUND, "process", "pid", "a process that runs", number);
+    return PLIM_E_NOT_FOUND;
+}
+
 plim_status plim_machine_open_process(const plim_machine_opts *opts, plim_machine *out,
                                       plim_process_parts *parts, plim_error *err)
 {
@@ -345,7 +353,7 @@ plim_status plim_machine_open_process(const plim_machine_opts *opts, plim_machin
     char name[64];
     uint64_t tagged = 0;
     if (!plim_process_start(opts->root, opts->pid, &out->start_ticks) && !opts->root[0]) {
-        return PLIM_FAIL(err, PLIM_E_NOT_FOUND, .what = "process", .want = opts->pid);
+        return refuse_absent(err, opts->pid);
     }
     out->pid = opts->pid;
     plim_process_name(opts->root, opts->pid, name, sizeof(name));
@@ -355,7 +363,7 @@ plim_status plim_machine_open_process(const plim_machine_opts *opts, plim_machin
     PLIM_TRY(plim_mappings_walk(opts->root, opts->pid, take_mapping, &self, err));
     PLIM_TRY(plim_process_memory_read_at(opts->root, opts->pid, &memory, err));
     if (!opts->root[0] && !plim_process_start(opts->root, opts->pid, &out->start_ticks)) {
-        return PLIM_FAIL(err, PLIM_E_NOT_FOUND, .what = "process", .want = opts->pid);
+        return refuse_absent(err, opts->pid);
     }
     out->rss_bytes = memory.rss_bytes;
     out->rss_peak_bytes = memory.rss_peak_bytes;
