@@ -40,7 +40,7 @@ const char *views_plain(const char *text, size_t columns, char *buffer, size_t r
         shown += is_begin;
         if (c < 0x20 || c == 0x7f) {
             buffer[used++] = '?';
-        } else if (c == 0xc2 && next < 0xa0) { /* the second range of controls */
+        } else if (c == 0xc2 && next >= 0x80 && next < 0xa0) { /* the second range of controls */
             buffer[used++] = '?';
             i++;
         } else {

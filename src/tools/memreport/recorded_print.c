@@ -2,12 +2,14 @@
 /* recorded_print.c - one episode as a table.
  *
  * Columns stay where they are whatever the width; a wide terminal adds what each feature is, and
- * a narrow one cuts names in their middle. Colour marks only what is missing.
+ * a narrow one cuts names in their middle. Names come from strangers' files: a control character
+ * in one is shown as '?', so that no data set can steer a terminal.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "src/tools/memreport/recorded.h"
+#include "src/tools/memreport/views.h"
 
 #define ORDER_MAX  512u
 #define NOTE_FROM  112u /* columns from which notes fit */
@@ -29,16 +31,33 @@ static unsigned name_width(const recorded_request *r)
     return left < NAME_MOST ? left : NAME_MOST;
 }
 
-/* The name, its middle left out when it is longer than the column. */
-static void fit_name(const char *name, unsigned width, char *to, size_t room)
+static const char *plain(const char *text, char *buffer, size_t room)
 {
-    size_t length = strlen(name);
+    return views_plain(text, SIZE_MAX, buffer, room);
+}
+
+/* Where character @n begins. */
+static const char *character(const char *text, size_t n)
+{
+    while (*text && n) {
+        text++;
+        n -= (*text & 0xc0) != 0x80;
+    }
+    return text;
+}
+
+/* The name in exactly @width columns, its middle left out when it is longer. */
+static void print_name(const char *name, unsigned width)
+{
+    char text[256];
+    size_t length = views_characters(plain(name, text, sizeof(text)));
     if (length <= width) {
-        snprintf(to, room, "%s", name);
+        printf("%s%*s", text, (int)(width - length), "");
         return;
     }
     unsigned head = (width - 2) / 3;
-    snprintf(to, room, "%.*s..%s", (int)head, name, name + length - (width - 2 - head));
+    printf("%.*s..%s", (int)(character(text, head) - text), text,
+           character(text, length - (width - 2 - head)));
 }
 
 static void print_cell(const recorded_request *r, bool has, uint64_t bytes)
@@ -49,9 +68,8 @@ static void print_cell(const recorded_request *r, bool has, uint64_t bytes)
 
 static void print_line(const recorded_request *r, const table_line *l)
 {
-    char name[160], share[16] = "";
-    fit_name(l->name, name_width(r), name, sizeof(name));
-    printf("%-*s", (int)name_width(r), name);
+    char share[16] = "", note[256];
+    print_name(l->name, name_width(r));
     print_cell(r, l->has_disk, l->disk);
     print_cell(r, l->has_memory, l->memory);
     if (l->has_share && l->whole) {
@@ -64,7 +82,7 @@ static void print_line(const recorded_request *r, const table_line *l)
     if (r->window) {
         print_cell(r, l->has_window, l->window);
     }
-    printf("%s%s\n", has_note ? "   " : "", has_note ? l->note : "");
+    printf("%s%s\n", has_note ? "   " : "", has_note ? plain(l->note, note, sizeof(note)) : "");
 }
 
 static void note_of(const plim_survey_feature *f, char *to, size_t room)
@@ -191,10 +209,12 @@ static void print_title(const recorded_walk *self, const plim_survey_episode *e)
     while (base && path[base - 1] != '/') {
         base--;
     }
+    char version[64], robot[256], name[256];
     printf("%.*s   %s%s%s%s%s%s   episode %" PRIu64 "%s%s", (int)(end - base), path + base,
-           info->format, info->version[0] ? " " : "", info->version,
-           info->has_modality ? " + modality" : "", info->robot[0] ? "   " : "", info->robot,
-           e->index, e->name[0] ? " " : "", e->name);
+           info->format, info->version[0] ? " " : "",
+           plain(info->version, version, sizeof(version)), info->has_modality ? " + modality" : "",
+           info->robot[0] ? "   " : "", plain(info->robot, robot, sizeof(robot)), e->index,
+           e->name[0] ? " " : "", plain(e->name, name, sizeof(name)));
     if (e->frames) {
         printf("   %" PRIu64 " frames", e->frames);
     }
@@ -298,13 +318,13 @@ void recorded_print_episode(const recorded_walk *self, const plim_survey_episode
 void recorded_print_warnings(const recorded_walk *self)
 {
     const recorded_request *r = self->request;
-    char size[32];
+    char size[32], text[512];
     fflush(stdout);
     for (uint32_t i = 0; i < self->kept_warnings && !r->is_quiet; i++) {
         const recorded_warning *w = &self->warnings[i];
         bool is_absent = strcmp(w->code, "declared-missing") == 0;
         bool has_size = w->bytes && (is_absent || strcmp(w->code, "not-downloaded") == 0);
-        fprintf(stderr, "warning: %s%s%s%s\n", w->text,
+        fprintf(stderr, "warning: %s%s%s%s\n", plain(w->text, text, sizeof(text)),
                 !has_size   ? ""
                 : is_absent ? " (would be "
                             : " (",
