@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -237,6 +238,79 @@ static void output_goes_to_a_new_file_only(void **state)
     json_decref(value);
 }
 
+static void a_failure_leaves_the_old_file_as_it_was(void **state)
+{
+    (void)state;
+    char path[PATH_MAX], arguments[2 * PATH_MAX];
+    snprintf(path, sizeof(path), "%.3000s/kept.json", cm_tmp());
+    FILE *f = fopen(path, "w");
+    fputs("old", f);
+    fclose(f);
+    snprintf(arguments, sizeof(arguments), "episode %%s --json -f -o %s", path);
+
+    assert_int_equal(run("", arguments, "/nowhere"), 4);
+
+    read_into("kept.json", out);
+    assert_string_equal(out, "old");
+    snprintf(arguments, sizeof(arguments), "episode %%s --json -o %.3000s/none.json", cm_tmp());
+    assert_int_equal(run("", arguments, "/nowhere"), 4);
+    snprintf(path, sizeof(path), "%.3000s/none.json", cm_tmp());
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void a_full_disk_is_no_success(void **state)
+{
+    (void)state;
+    const char *set = make_small("-n 3 -s 64");
+    if (access("/dev/full", W_OK) != 0) {
+        skip_because("there is no /dev/full");
+    }
+
+    assert_int_equal(run("", "episode %s -o /dev/full -f", set), 5);
+    assert_says(errors, "could not be written");
+    assert_int_equal(run("", "dataset %s -o /dev/full -f", set), 5);
+}
+
+static void a_recording_without_an_end_can_be_ended(void **state)
+{
+    (void)state;
+
+    int code = run("timeout -k 20 0.2", "replay %s", "/dev/zero");
+
+    assert_int_equal(code, 124); /* 137: it had to be killed */
+}
+
+static void put_text(const char *name, const char *text)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%.3000s/%s", cm_tmp(), name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void no_name_in_a_data_set_steers_the_terminal(void **state)
+{
+    (void)state;
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%.3000s/names", cm_tmp());
+    assert_int_equal(mkdir(path, 0755), 0);
+    snprintf(path, sizeof(path), "%.3000s/names/a\033[31m", cm_tmp());
+    assert_int_equal(mkdir(path, 0755), 0);
+    put_text("names/.zgroup", "{\"zarr_format\":2}");
+    put_text("names/a\033[31m/.zarray",
+             "{\"zarr_format\":2,\"shape\":[8],\"chunks\":[8],\"dtype\":\"|u1\","
+             "\"compressor\":null,\"filters\":null,\"fill_value\":0,\"order\":\"C\"}");
+    put_text("names/a\033[31m/0", "12345678");
+    snprintf(path, sizeof(path), "%.3000s/names", cm_tmp());
+
+    assert_int_equal(run("", "episode %s", path), 0);
+
+    assert_says(out, "a?[31m ");
+    assert_null(strchr(out, '\033'));
+}
+
 static void longest_line(unsigned limit)
 {
     for (const char *line = out; *line;) {
@@ -395,6 +469,10 @@ int main(void)
         cmocka_unit_test(csv_rows_sum_to_the_json_total),
         cmocka_unit_test(exit_codes_say_what_happened),
         cmocka_unit_test(output_goes_to_a_new_file_only),
+        cmocka_unit_test(a_failure_leaves_the_old_file_as_it_was),
+        cmocka_unit_test(a_full_disk_is_no_success),
+        cmocka_unit_test(a_recording_without_an_end_can_be_ended),
+        cmocka_unit_test(no_name_in_a_data_set_steers_the_terminal),
         cmocka_unit_test(tables_fit_80_columns_and_a_pipe_has_no_colour),
         cmocka_unit_test(plan_names_the_smallest_window_that_serves),
         cmocka_unit_test(quantiles_are_those_of_the_episodes),

@@ -132,6 +132,15 @@ static int parse(int argc, char **argv, request *r)
     return REPORT_OK;
 }
 
+int report_finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return code;
+    }
+    fputs("memreport: the output could not be written to its end\n", stderr);
+    return REPORT_INTERNAL;
+}
+
 int report_refuse(const char *doing, const plim_error *err)
 {
     char text[2048];
@@ -206,16 +215,16 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc && code < 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(HELP, stdout);
-            return REPORT_OK;
+            return report_finish(REPORT_OK);
         }
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("memreport %s\n", plim_version());
-        return REPORT_OK;
+        return report_finish(REPORT_OK);
     }
     code = code < 0 ? recorded_main(argc, argv) : code;
     if (code >= 0) {
-        return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
+        return report_finish(code);
     }
     code = live_main(argc, argv);
     code = code < 0 ? views_main(argc, argv) : code;
@@ -230,5 +239,5 @@ int main(int argc, char **argv)
     } else if (code == REPORT_OK) {
         code = usage("unknown command '%s'; memreport --help lists them", argv[1]);
     }
-    return fflush(stdout) != 0 && code == REPORT_OK ? REPORT_INTERNAL : code;
+    return report_finish(code);
 }

@@ -30,5 +30,7 @@ int report_verdict(const request *r, const plim_report *report);
 /* "512 MiB", "1GB"; false: no size with a unit. */
 bool report_to_size(const char *text, uint64_t *out);
 int report_refuse(const char *doing, const plim_error *err);
+/* Standard output to its end: @code, or INTERNAL and a word about it when that failed. */
+int report_finish(int code);
 
 #endif

@@ -5,13 +5,15 @@
  * with -f, renamed. A full disk, a signal or a crash leaves the old file as it was. A pipe or a
  * device is written to as it is: nothing is put in its place.
  */
+#include "src/tools/memreport/new_file.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/tools/memreport/views.h"
+#include "src/tools/memreport/memreport.h"
 
 static int refuse(const char *path, int code)
 {

@@ -4,12 +4,12 @@
  * An option that a command does not use is refused, so that nobody believes it had an effect.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "src/tools/memreport/new_file.h"
 #include "src/tools/memreport/recorded.h"
 
 enum { FOR_EPISODE = 1, FOR_DATASET = 2, FOR_PLAN = 4, FOR_FORMATS = 8 };
@@ -244,24 +244,6 @@ static int parse(int argc, char **argv, unsigned command, recorded_request *r)
     return REPORT_OK;
 }
 
-/* -o FILE: a new file, unless -f. */
-static int redirect(const recorded_request *r)
-{
-    if (!r->output) {
-        return REPORT_OK;
-    }
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (r->is_forced ? O_TRUNC : O_EXCL);
-    int fd = open(r->output, flags, 0666);
-    if (fd < 0) {
-        fprintf(stderr, "memreport: %s: %s%s\n", r->output, strerror(errno),
-                errno == EEXIST ? "; -f overwrites it" : "");
-        return REPORT_USAGE;
-    }
-    bool is_moved = dup2(fd, STDOUT_FILENO) >= 0;
-    close(fd);
-    return is_moved ? REPORT_OK : REPORT_INTERNAL;
-}
-
 static void look_at_terminal(recorded_request *r)
 {
     struct winsize size;
@@ -349,13 +331,10 @@ static int show_episodes(recorded_walk *w)
     return code;
 }
 
-static int run(unsigned command, const recorded_request *r)
+static int walk_all(unsigned command, const recorded_request *r)
 {
     static recorded_walk walk;
-    int code = redirect(r);
-    if (code == REPORT_OK) {
-        code = recorded_open(&walk, r);
-    }
+    int code = recorded_open(&walk, r);
     if (code == REPORT_OK) {
         code = command == FOR_EPISODE   ? show_episodes(&walk)
                : command == FOR_DATASET ? recorded_dataset(&walk)
@@ -363,6 +342,19 @@ static int run(unsigned command, const recorded_request *r)
     }
     recorded_close(&walk);
     return code;
+}
+
+/* What prints prints to standard output, which is the new file meanwhile. */
+static int run(unsigned command, const recorded_request *r)
+{
+    static new_file file;
+    int code = new_file_open(&file, r->output, r->is_forced);
+    if (code != REPORT_OK) {
+        return code;
+    }
+    bool is_there = file.to == stdout || dup2(fileno(file.to), STDOUT_FILENO) >= 0;
+    code = is_there ? report_finish(walk_all(command, r)) : REPORT_INTERNAL;
+    return new_file_close(&file, code);
 }
 
 int recorded_main(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "src/tools/memreport/memreport.h"
+#include "src/tools/memreport/new_file.h"
 #include "src/tools/memreport/sheet.h"
 
 typedef enum views_form {
@@ -28,17 +29,6 @@ typedef struct views_request {
     uint32_t columns;
     bool has_color;
 } views_request;
-
-/* A file that is there whole or not at all: written beside @path, moved over it at the end. */
-typedef struct new_file {
-    FILE *to;
-    const char *path; /* NULL: standard output, a pipe, a device */
-    char beside[4096];
-    bool is_forced;
-} new_file;
-/* Exit codes. An existing @path is refused without @is_forced, now or at the end. */
-int new_file_open(new_file *self, const char *path, bool is_forced);
-int new_file_close(new_file *self, int code); /* keeps it when @code says that it is whole */
 
 /* views_main - the commands; -1 when @argv names another. */
 int views_main(int argc, char **argv);
