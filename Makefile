@@ -175,7 +175,7 @@ bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allo
 bench-instructions: deps $(B)/bench/bench_instructions $(B)/bench/bench_instructions.paths ## instructions of the worst allocate and free (ARGS=--quick)
 	$(Q)$(B)/bench/bench_instructions $(ARGS)
 bench-plan: deps $(B)/bench/bench_plan ## the planner beside other planners (ARGS=--quick)
-	$(Q)sh bench/peers.sh minimalloc supermalloc
+	$(Q)$(if $(findstring --quick,$(ARGS)),true,sh bench/peers.sh minimalloc supermalloc)
 	$(Q)mkdir -p build/bench && $(B)/bench/bench_plan $(ARGS)
 bench-load: deps $(B)/bench/bench_load ## load rates beside the device's own (ARGS=--quick)
 	$(Q)$(B)/bench/bench_load $(ARGS)
