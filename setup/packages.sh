@@ -35,10 +35,10 @@ if [ "$(id -u)" != 0 ]; then
     sudo=sudo
 fi
 echo "installing: $missing"
-export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get -qq update
+# sudo keeps no variable of ours: env behind it, or a package may ask and wait for an answer
 # shellcheck disable=SC2086
-$sudo apt-get -qq install -y --no-install-recommends $missing >/dev/null
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
 still=$(grep -v '^#' "$list" | while read -r package proof; do
     [ -n "$package" ] || continue
     is_there "$proof" || echo "$package"

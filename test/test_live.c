@@ -323,7 +323,9 @@ static terminal open_terminal(unsigned columns, unsigned rows, const char *const
     terminal t = {.used = 0};
     struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = (unsigned short)rows};
     t.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_true(t.master >= 0);
+    if (t.master < 0) {
+        skip_because("no pseudo-terminal here: /dev/pts is not mounted");
+    }
     assert_int_equal(grantpt(t.master), 0);
     assert_int_equal(unlockpt(t.master), 0);
     const char *name = ptsname(t.master);

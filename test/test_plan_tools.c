@@ -250,6 +250,10 @@ static void a_drawing_names_what_it_shows(void **state)
     assert_says(out, ">capacity 16 B</text>");
     assert_says(out, "b5: 4 B (4 bytes), steps 0 to 21, offset 0</title>");
     assert_int_equal(strcmp(out + strlen(out) - 7, "</svg>\n"), 0);
+    write_file("keep.csv", "id,lower,upper,size\na,0,3,4\n");
+    assert_int_equal(run("pack-plan keep.csv --svg ./keep.csv"), 2);
+    read_into("keep.csv", out);
+    assert_string_equal(out, "id,lower,upper,size\na,0,3,4\n");
     write_file("odd.csv", "id,lower,upper,size\n<b&\"\xc3\xa9>,0,3,4\n");
     assert_int_equal(run("pack-plan odd.csv --svg odd.svg"), 0);
     read_into("odd.svg", out);

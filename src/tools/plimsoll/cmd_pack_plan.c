@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ static const command COMMAND = {
     .summary = "Give buffers with known lifetimes fixed offsets, as low as can be.",
     .more =
         "FILE has the columns id,lower,upper,size[,alignment][,gaps][,offset] in any order, as\n"
-        "MiniMalloc's; a filled offset is fixed, and owner is a name to colour by.\n"
+        "MiniMalloc's, with commas alone between (no spaces, no quotes); sizes are plain bytes;\n"
+        "a filled offset is fixed, and owner is a name to colour by.\n"
         "Exit: 0 a plan, 1 none under the capacity was found, 2 wrong command line,\n"
         "4 the table cannot be read, 5 the system failed.",
 };
@@ -300,6 +302,13 @@ static bool take_numbers(packing *p, tool_exit *code)
     return true;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return strcmp(a, "-") != 0 && stat(a, &x) == 0 && S_ISREG(x.st_mode) && stat(b, &y) == 0 &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 tool_exit cmd_pack_plan(int argc, char **argv)
 {
     static packing p;
@@ -330,6 +339,9 @@ tool_exit cmd_pack_plan(int argc, char **argv)
         return code;
     }
     p.path = operands.at[0];
+    if (p.svg_path && is_same_file(p.path, p.svg_path)) {
+        return usage_error(&COMMAND, "--svg '%s' is the table itself", p.svg_path);
+    }
     code = pack(&p);
     plan_file_drop(&p.file);
     return code;

@@ -13,7 +13,8 @@ static const command COMMAND = {
     .usage = "replay [options] TRACE.csv[.gz]|-",
     .summary = "What each way to allocate would have made of a recorded run.",
     .more =
-        "TRACE has the columns op,id,bytes[,alignment]; op is a (allocate) or f (free).\n"
+        "TRACE has the columns op,id,bytes[,alignment]; op is a (allocate) or f (free);\n"
+        "id is a whole number, bytes of an f may be empty; commas alone between, no spaces.\n"
         "Ways: planned (the whole run), loop (one turn planned from all turns, the rest dynamic),\n"
         "loop-first (from the first turn alone), dynamic, best-fit, caching (a model of a "
         "rounding\n"

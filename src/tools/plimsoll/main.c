@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     const char *meant = nearest_word(argv[1], words);
     fprintf(stderr,
             meant ? "plimsoll: unknown command '%s'; did you mean '%s'?\n"
-                  : "plimsoll: unknown command '%s'\n",
+                  : "plimsoll: unknown command '%s'; plimsoll --help lists them\n",
             argv[1], meant);
     return TOOL_USAGE;
 }

@@ -164,7 +164,7 @@ static void print_large_pages(const deployment *d, FILE *to)
         bytes += s.load.huge_bytes;
     }
     fprintf(to, "large pages: %s of the payloads%s%s%s\n", tool_size(bytes),
-            has ? "" : "; their page tables are charged (", why, has ? "" : ")");
+            has ? "" : "; their page tables are charged\n  (", why, has ? "" : ")");
 }
 
 static run_verdict verdict_of(const deployment *d)
