@@ -103,7 +103,7 @@ static plim_status read_gaps(csv_reader *from, const columns *c, plan_file *self
     const char *at = from->fields[c->gaps];
     uint64_t last = b->lower;
     for (;;) {
-        uint64_t lower, upper, low, high;
+        uint64_t lower = 0, upper = 0, low, high;
         at += strspn(at, " ");
         if (*at == 0) {
             return PLIM_OK;
