@@ -31,8 +31,9 @@ typedef struct turns {
     const plan_lowest_ask *ask;
     plan_lowest_answer *answer;
     plan_grid grid;
-    plan_search *search; /* NULL: too many items */
-    plan_improve *improve;
+    plan_search *search;   /* NULL: too many items */
+    plan_improve *improve; /* NULL: not needed yet, or not to be had */
+    void *improve_memory;  /* NULL: was tried */
     uint64_t *offsets, *tried;
     uint64_t asked_bytes[RUNGS]; /* where each rung was when it was asked last ... */
     uint32_t next_run[RUNGS];    /* ... and the run that goes on there */
@@ -164,6 +165,17 @@ static void climb_down(turns *self, const plan_piece *pieces, uint64_t nodes)
     }
 }
 
+/* Set up when its first turn comes: most instances are decided before. */
+static void set_up_improve(turns *self)
+{
+    size_t bytes = plan_improve_scratch_bytes(&self->grid);
+    self->improve = plan_improve_init(&self->grid, self->improve_memory, bytes);
+    self->improve_memory = NULL;
+    if (self->improve && !plan_improve_start(self->improve, self->offsets)) {
+        self->improve = NULL;
+    }
+}
+
 static void improve_turn(turns *self, uint64_t nodes)
 {
     uint64_t steps = 0;
@@ -195,13 +207,10 @@ static bool set_up(turns *self, const plan_piece *pieces, size_t piece_count,
     }
     at += up_to_64(bytes);
     bytes = plan_improve_scratch_bytes(&self->grid);
-    self->improve = plan_improve_init(&self->grid, at, bytes);
-    if (self->improve && !plan_improve_start(self->improve, self->offsets)) {
-        self->improve = NULL;
-    }
+    self->improve_memory = bytes ? at : NULL;
     at += up_to_64(bytes);
     self->search = plan_search_init(&self->grid, at, (size_t)(end - at));
-    return self->search || self->improve;
+    return self->search || self->improve_memory;
 }
 
 void plan_lowest(const plan_piece *pieces, size_t piece_count, const plan_span *spans,
@@ -225,6 +234,12 @@ void plan_lowest(const plan_piece *pieces, size_t piece_count, const plan_span *
     while (!is_done(&self)) {
         if (self.search) {
             climb_down(&self, pieces, nodes);
+        }
+        if (self.improve_memory && !is_done(&self)) {
+            set_up_improve(&self);
+        }
+        if (!self.search && !self.improve) {
+            return;
         }
         if (self.improve && !is_done(&self)) {
             improve_turn(&self, nodes * self.share / 64);
