@@ -252,6 +252,8 @@ static void a_drawing_names_what_it_shows(void **state)
     assert_int_equal(strcmp(out + strlen(out) - 7, "</svg>\n"), 0);
     write_file("keep.csv", "id,lower,upper,size\na,0,3,4\n");
     assert_int_equal(run("pack-plan keep.csv --svg ./keep.csv"), 2);
+    assert_int_equal(run("pack-plan keep.csv -o ./keep.csv"), 2);
+    assert_int_equal(run("pack-plan five.csv -o one.out --svg one.out"), 2);
     read_into("keep.csv", out);
     assert_string_equal(out, "id,lower,upper,size\na,0,3,4\n");
     write_file("odd.csv", "id,lower,upper,size\n<b&\"\xc3\xa9>,0,3,4\n");

@@ -342,6 +342,13 @@ tool_exit cmd_pack_plan(int argc, char **argv)
     if (p.svg_path && is_same_file(p.path, p.svg_path)) {
         return usage_error(&COMMAND, "--svg '%s' is the table itself", p.svg_path);
     }
+    if (p.out_path && is_same_file(p.path, p.out_path)) {
+        return usage_error(&COMMAND, "-o '%s' is the table itself", p.out_path);
+    }
+    if (p.out_path && p.svg_path && strcmp(p.out_path, "-") != 0 &&
+        strcmp(p.out_path, p.svg_path) == 0) {
+        return usage_error(&COMMAND, "-o and --svg are one file, '%s'", p.out_path);
+    }
     code = pack(&p);
     plan_file_drop(&p.file);
     return code;
