@@ -53,7 +53,7 @@ int main(int argc, char **argv)
         fputs("usage: plimsoll-hdf5 FILE; memreport runs it\n", stderr);
         return 2;
     }
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they reserve terabytes */
     limit(RLIMIT_AS, MEMORY_LIMIT);
 #endif
     limit(RLIMIT_CPU, SECONDS);
