@@ -96,3 +96,22 @@ plim_status plim_series_next(plim_series *self, const char **out, plim_error *er
     }
     return PLIM_OK;
 }
+
+plim_status plim_series_share_rest(plim_series *self, plim_survey *survey, const char *metadata,
+                                   plim_error *err)
+{
+    const char *name;
+    plim_file_bytes file;
+    for (;;) {
+        PLIM_TRY(plim_series_next(self, &name, err));
+        if (!name) {
+            return PLIM_OK;
+        }
+        if (plim_survey_open_file(survey, name, &file, NULL) == PLIM_OK) {
+            bool is_metadata = metadata && plim_name_ends(name, metadata);
+            plim_survey_count_file(survey, file.size_bytes);
+            plim_survey_share(survey, is_metadata ? "metadata" : "other files", file.size_bytes);
+            plim_file_bytes_close(&file);
+        }
+    }
+}

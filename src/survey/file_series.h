@@ -26,6 +26,11 @@ void plim_series_init(plim_series *self, const char *root, plim_series_wants wan
  * numbers: episode_2 comes before episode_10. Names above 255 bytes cannot exist. */
 PLIM_MUST_USE plim_status plim_series_next(plim_series *self, const char **out, plim_error *err);
 
+/* Counts the bytes of every file that is left in the series to the data set's own share: those
+ * whose name ends with @metadata (NULL: none does) as metadata, others as other files. */
+PLIM_MUST_USE plim_status plim_series_share_rest(plim_series *self, plim_survey *survey,
+                                                 const char *metadata, plim_error *err);
+
 /* Does @name end with @suffix? */
 bool plim_name_ends(const char *name, const char *suffix);
 

@@ -333,25 +333,6 @@ static plim_status read_records(plim_survey *self, bool *done, plim_error *err)
     return PLIM_OK;
 }
 
-static plim_status count_others(plim_survey *self, plim_error *err)
-{
-    hdf5_state *state = self->state;
-    const char *name;
-    while (state->is_folder) {
-        plim_file_bytes file;
-        PLIM_TRY(plim_series_next(&state->others, &name, err));
-        if (!name) {
-            break;
-        }
-        if (plim_survey_open_file(self, name, &file, NULL) == PLIM_OK) {
-            plim_survey_count_file(self, file.size_bytes);
-            plim_survey_share(self, "other files", file.size_bytes);
-            plim_file_bytes_close(&file);
-        }
-    }
-    return PLIM_OK;
-}
-
 static plim_status next(plim_survey *self, bool *is_end, plim_error *err)
 {
     hdf5_state *state = self->state;
@@ -369,7 +350,7 @@ static plim_status next(plim_survey *self, bool *is_end, plim_error *err)
             return PLIM_OK;
         }
     }
-    return count_others(self, err);
+    return state->is_folder ? plim_series_share_rest(&state->others, self, NULL, err) : PLIM_OK;
 }
 
 const plim_survey_reader plim_survey_hdf5 = {

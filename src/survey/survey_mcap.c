@@ -57,26 +57,6 @@ static plim_status open_mcap(plim_survey *self, const plim_survey_source *source
     return PLIM_OK;
 }
 
-/* What lies in the folder beside the recordings. */
-static plim_status count_others(plim_survey *self, plim_error *err)
-{
-    mcap_state *state = self->state;
-    const char *name;
-    while (state->is_folder) {
-        plim_file_bytes file;
-        PLIM_TRY(plim_series_next(&state->others, &name, err));
-        if (!name) {
-            break;
-        }
-        if (plim_survey_open_file(self, name, &file, NULL) == PLIM_OK) {
-            plim_survey_count_file(self, file.size_bytes);
-            plim_survey_share(self, "other files", file.size_bytes);
-            plim_file_bytes_close(&file);
-        }
-    }
-    return PLIM_OK;
-}
-
 static plim_status read_one(plim_survey *self, const char *name, plim_error *err)
 {
     void *bag_room, *work_room;
@@ -120,7 +100,8 @@ static plim_status next(plim_survey *self, bool *is_end, plim_error *err)
             *is_end = !name;
         }
         if (*is_end) {
-            return count_others(self, err);
+            return state->is_folder ? plim_series_share_rest(&state->others, self, NULL, err)
+                                    : PLIM_OK;
         }
         uint64_t index = state->index++;
         if (!plim_survey_wants(self, index)) {

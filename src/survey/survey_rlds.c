@@ -235,26 +235,6 @@ static plim_status read_record(plim_survey *self, bool *is_wanted, plim_error *e
     return PLIM_OK;
 }
 
-static plim_status count_others(plim_survey *self, plim_error *err)
-{
-    rlds_state *state = self->state;
-    const char *name;
-    while (state->is_folder) {
-        plim_file_bytes file;
-        PLIM_TRY(plim_series_next(&state->others, &name, err));
-        if (!name) {
-            break;
-        }
-        if (plim_survey_open_file(self, name, &file, NULL) == PLIM_OK) {
-            plim_survey_count_file(self, file.size_bytes);
-            plim_survey_share(self, plim_name_ends(name, ".json") ? "metadata" : "other files",
-                              file.size_bytes);
-            plim_file_bytes_close(&file);
-        }
-    }
-    return PLIM_OK;
-}
-
 static plim_status next(plim_survey *self, bool *is_end, plim_error *err)
 {
     rlds_state *state = self->state;
@@ -262,7 +242,8 @@ static plim_status next(plim_survey *self, bool *is_end, plim_error *err)
         PLIM_TRY(next_file(self, err));
         *is_end = !state->is_open;
         if (*is_end) {
-            return count_others(self, err);
+            return state->is_folder ? plim_series_share_rest(&state->others, self, ".json", err)
+                                    : PLIM_OK;
         }
         PLIM_TRY(read_record(self, &is_wanted, err));
     }
