@@ -35,7 +35,7 @@ HDF5_LIBS   = $(shell pkg-config --libs hdf5)
 AV_LIBS   := -lavformat -lavcodec -lavutil -lswscale
 
 ARENA_SRC    := $(wildcard arena/*.c)
-PLATFORM_SRC := $(wildcard platform/*.c platform/linux/*.c)
+PLATFORM_SRC := $(wildcard platform/*.c platform/linux/*.c platform/policy/*.c)
 SRC_SRC      := $(wildcard src/*.c src/engine/*.c src/tensor/*.c src/backend/*.c \
                   src/backend/onnxruntime/*.c src/episode/*.c src/survey/*.c src/runtime/*.c src/report/*.c)
 LIB_SRC      := $(ARENA_SRC) $(PLATFORM_SRC) $(SRC_SRC)

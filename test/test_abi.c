@@ -14,6 +14,7 @@
 #include "plimsoll/budget.h"
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"
+#include "plimsoll/facts.h"
 #include "plimsoll/load.h"
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
@@ -269,6 +270,9 @@ static const layout layouts[] = {
     SIZE(plim_engine_stats, 312),
     AT(plim_engine_stats, run_ns_total, 232),
     AT(plim_engine_stats, activation_live_peak_bytes, 304),
+
+    SIZE(plim_fact, 192),
+    AT(plim_fact, confidence, 184),
 
     SIZE(plim_machine_row, 88),
     AT(plim_machine_row, peak_bytes, 80),

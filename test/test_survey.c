@@ -192,7 +192,7 @@ static void a_camera_without_a_file_is_0_bytes_and_one_warning(void **state)
                 assert_int_equal(f->disk_bytes + f->memory_bytes, 0);
                 assert_int_equal(plim_survey_memory(f, PLIM_PIXELS_RGB24, 2), 0);
                 assert_true(f->declared_bytes > 0);
-                assert_int_equal(f->known, PLIM_FACT_DECLARED);
+                assert_int_equal(f->known, PLIM_FIGURE_DECLARED);
             }
         }
         assert_true(e->is_complete);
@@ -493,7 +493,7 @@ static void the_same_episodes_as_v2_and_as_v3_decode_to_equal_bytes(void **state
     for (count = 0; plim_survey_next(survey, &e, &err) == PLIM_OK && e; count++) {
         for (uint32_t i = 0; i < name_count; i++) {
             assert_int_equal(feature(e, names[i])->memory_bytes, memory[count][i]);
-            assert_int_equal(feature(e, names[i])->known, PLIM_FACT_MEASURED);
+            assert_int_equal(feature(e, names[i])->known, PLIM_FIGURE_MEASURED);
         }
         /* stream-copied: the same frames, with 74 bytes of parameter sets before each first one */
         assert_int_equal(feature(e, "observation.images.ego_view")->disk_bytes, video[count] + 74);

@@ -72,7 +72,7 @@ static void padded_and_variable_jpegs_decode_to_equal_bytes(void **state)
         assert_int_equal(t.parts_bytes, t.file_bytes);
         assert_int_equal(feature(CAMERAS[i])->memory_bytes, 24 * 160 * 120 * 3);
         assert_string_equal(feature(CAMERAS[i])->codec, "jpeg");
-        assert_int_equal(feature(CAMERAS[i])->known, PLIM_FACT_SAMPLED);
+        assert_int_equal(feature(CAMERAS[i])->known, PLIM_FIGURE_SAMPLED);
     }
 }
 

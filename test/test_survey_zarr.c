@@ -19,7 +19,7 @@ static const uint8_t CHUNK[1024];
 
 static struct {
     uint64_t frames, disk_bytes, action_bytes, img_bytes, action_memory, img_memory;
-    plim_fact action_known;
+    plim_figure action_known;
     bool is_complete;
 } seen[1024];
 static uint32_t seen_count;
@@ -133,7 +133,7 @@ static void chunk_is_shared_by_rows_to_the_byte(void **state)
     assert_int_equal(seen[1].action_bytes, 0); /* of no rows */
     assert_int_equal(seen[2].action_bytes, 101 - 101 * 5 / 16 + 100 / 16);
     assert_int_equal(seen[3].action_bytes, 100 - 100 / 16 + 448);
-    assert_int_equal(seen[0].action_known, PLIM_FACT_ESTIMATED);
+    assert_int_equal(seen[0].action_known, PLIM_FIGURE_ESTIMATED);
     assert_int_equal(t.parts_bytes, bytes_made());
 }
 
@@ -147,7 +147,7 @@ static void chunks_that_are_missing_are_in_memory_only(void **state)
 
     assert_int_equal(seen[3].action_bytes, 0);
     assert_int_equal(seen[3].action_memory, 23 * 7 * 4);
-    assert_int_equal(seen[3].action_known, PLIM_FACT_DECLARED);
+    assert_int_equal(seen[3].action_known, PLIM_FIGURE_DECLARED);
     assert_int_equal(t.incomplete_count, 0);
     assert_int_equal(t.parts_bytes, bytes_made());
 }
@@ -303,7 +303,7 @@ static void assert_one_declared_episode(survey_totals t)
     assert_int_equal(t.episode_count, 1);
     assert_int_equal(t.incomplete_count, 1);
     assert_int_equal(seen[0].frames, 408);
-    assert_int_equal(seen[0].action_known, PLIM_FACT_DECLARED);
+    assert_int_equal(seen[0].action_known, PLIM_FIGURE_DECLARED);
     assert_int_equal(seen[0].action_bytes, 408);
 }
 

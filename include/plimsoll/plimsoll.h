@@ -20,6 +20,7 @@
 #include "plimsoll/budget.h"
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"
+#include "plimsoll/facts.h"
 #include "plimsoll/load.h"
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"

@@ -24,12 +24,12 @@ extern "C" {
 typedef struct plim_survey plim_survey;
 
 /* How a figure came about. */
-typedef enum plim_fact {
-    PLIM_FACT_MEASURED = 0,  /* read out of the files */
-    PLIM_FACT_DECLARED = 1,  /* metadata says so and no file shows it */
-    PLIM_FACT_ESTIMATED = 2, /* arithmetic with an assumption: docs/episodes.md names each */
-    PLIM_FACT_SAMPLED = 3,   /* from a part of the data, taken for the rest */
-} plim_fact;
+typedef enum plim_figure {
+    PLIM_FIGURE_MEASURED = 0,  /* read out of the files */
+    PLIM_FIGURE_DECLARED = 1,  /* metadata says so and no file shows it */
+    PLIM_FIGURE_ESTIMATED = 2, /* arithmetic with an assumption: docs/episodes.md names each */
+    PLIM_FIGURE_SAMPLED = 3,   /* from a part of the data, taken for the rest */
+} plim_figure;
 
 /* How a pixel is held in memory. */
 typedef enum plim_pixel_form {
@@ -52,12 +52,12 @@ typedef struct plim_survey_container {
 typedef struct plim_survey_feature {
     char name[128]; /* cut when longer */
     plim_feature_group group;
-    plim_fact known; /* the weakest of its figures */
-    bool has_data;   /* false: declared, nothing there; its bytes are 0 */
-    bool is_picture; /* frames: width, height, channels, pixel_bits, pixels count */
-    bool is_loaded;  /* false: GR00T's modality.json does not name it */
-    char dtype[16];  /* of one value, as numpy spells it; "string"; "" not known */
-    char codec[16];  /* pictures: "h264", "av1", "jpeg", "raw"; messages: encoding */
+    plim_figure known; /* the weakest of its figures */
+    bool has_data;     /* false: declared, nothing there; its bytes are 0 */
+    bool is_picture;   /* frames: width, height, channels, pixel_bits, pixels count */
+    bool is_loaded;    /* false: GR00T's modality.json does not name it */
+    char dtype[16];    /* of one value, as numpy spells it; "string"; "" not known */
+    char codec[16];    /* pictures: "h264", "av1", "jpeg", "raw"; messages: encoding */
     uint32_t rank;
     int64_t shape[PLIM_TENSOR_RANK_MAX]; /* of one step; -1: differs between steps */
     uint32_t width, height, channels;    /* of the largest picture */

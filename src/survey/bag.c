@@ -167,11 +167,11 @@ static plim_status report_topic(const plim_bag_topic *t, plim_survey *survey, pl
         return plim_error_set(err, PLIM_E_RANGE, "recording", "pictures", "a size", "too large");
     }
     bool is_sampled = t->image_count && t->image_count < t->message_count;
-    f->known = is_sampled    ? PLIM_FACT_SAMPLED
-               : t->is_share ? PLIM_FACT_ESTIMATED
-                             : PLIM_FACT_MEASURED;
+    f->known = is_sampled    ? PLIM_FIGURE_SAMPLED
+               : t->is_share ? PLIM_FIGURE_ESTIMATED
+                             : PLIM_FIGURE_MEASURED;
     if (f->group == PLIM_FEATURE_VIDEO && !t->image_count && t->message_count) {
-        f->known = PLIM_FACT_ESTIMATED; /* held as it is written: nothing says its size */
+        f->known = PLIM_FIGURE_ESTIMATED; /* held as it is written: nothing says its size */
         plim_survey_warn(survey, "picture-size-unknown", t->name, t->payload_bytes,
                          "%s: %s has no size that is read; counted as it is stored", t->name,
                          t->type);

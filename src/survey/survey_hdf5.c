@@ -202,13 +202,13 @@ static plim_status add_feature(plim_survey *self, const plim_hdf5_record *r, pli
 {
     const hdf5_state *state = self->state;
     plim_survey_feature *f;
-    if (r->group > PLIM_FEATURE_OTHER || r->known > PLIM_FACT_SAMPLED ||
+    if (r->group > PLIM_FEATURE_OTHER || r->known > PLIM_FIGURE_SAMPLED ||
         r->rank > PLIM_TENSOR_RANK_MAX) {
         return plim_error_set(err, PLIM_E_FORMAT, "hdf5", "record", "a feature", "another");
     }
     uint64_t disk_bytes = take_bytes(self, r->disk_bytes);
     PLIM_TRY(plim_survey_add(self, r->name, (plim_feature_group)r->group, &f, err));
-    f->known = (plim_fact)r->known;
+    f->known = (plim_figure)r->known;
     f->disk_bytes = disk_bytes;
     f->memory_bytes = r->memory_bytes;
     f->frames = f->frames_in_file = r->frames;

@@ -150,7 +150,7 @@ static plim_status add_column(plim_survey *self, uint32_t first, const plim_feat
     snprintf(to->file, sizeof(to->file), "%s", file);
     to->frames = to->frames_in_file = set->rows.row_count;
     to->is_loaded = !set->info.has_modality || (declared && set->lerobot.is_named[index]);
-    to->known = set->rows.is_estimated ? PLIM_FACT_ESTIMATED : PLIM_FACT_MEASURED;
+    to->known = set->rows.is_estimated ? PLIM_FIGURE_ESTIMATED : PLIM_FIGURE_MEASURED;
     const char *stored = stored_name(leaf, declared ? declared->dtype : PLIM_DTYPE_NONE);
     snprintf(to->dtype, sizeof(to->dtype), "%s", stored);
     set_shape(to, declared, set->rows.values[first], set->rows.row_count);
@@ -164,12 +164,12 @@ static plim_status add_column(plim_survey *self, uint32_t first, const plim_feat
             return too_large(err, root);
         }
         to->disk_bytes += set->rows.disk[i]; /* at most the file */
-        if (!set->parquet.leaves[i].item_bytes && to->known == PLIM_FACT_MEASURED) {
-            to->known = PLIM_FACT_ESTIMATED;
+        if (!set->parquet.leaves[i].item_bytes && to->known == PLIM_FIGURE_MEASURED) {
+            to->known = PLIM_FIGURE_ESTIMATED;
         }
     }
     if (declared && set->lerobot.is_image[index]) {
-        to->known = PLIM_FACT_DECLARED;
+        to->known = PLIM_FIGURE_DECLARED;
         snprintf(to->codec, sizeof(to->codec), "image");
         if (!plim_survey_pictures(to, (uint32_t)declared->shape[1], (uint32_t)declared->shape[0],
                                   (uint32_t)declared->shape[2],
@@ -207,7 +207,7 @@ static plim_status add_absent(plim_survey *self, uint32_t index, uint64_t steps,
     plim_survey_feature *to;
     PLIM_TRY(plim_survey_add(self, declared->name, declared->group, &to, err));
     to->has_data = false;
-    to->known = PLIM_FACT_DECLARED;
+    to->known = PLIM_FIGURE_DECLARED;
     snprintf(to->dtype, sizeof(to->dtype), "%s", dtype_spelled(declared->dtype));
     to->rank = declared->rank;
     memcpy(to->shape, declared->shape, sizeof(to->shape));
@@ -304,7 +304,7 @@ plim_status plim_survey_camera(plim_survey *self, uint32_t index, const plim_mp4
         }
         to->declared_bytes = to->memory_bytes;
         to->has_data = false; /* after the product: without data everything is 0 */
-        to->known = PLIM_FACT_DECLARED;
+        to->known = PLIM_FIGURE_DECLARED;
         to->memory_bytes = to->frames = to->pixels = 0;
         return PLIM_OK;
     }

@@ -139,7 +139,7 @@ static plim_status add_pictures(const plim_example_key *key, plim_survey_feature
     f->group = PLIM_FEATURE_VIDEO;
     snprintf(f->codec, sizeof(f->codec), "%s", size->codec);
     snprintf(f->dtype, sizeof(f->dtype), size->channel_bytes == 1 ? "uint8" : "uint16");
-    f->known = key->image_count < key->value_count ? PLIM_FACT_SAMPLED : PLIM_FACT_MEASURED;
+    f->known = key->image_count < key->value_count ? PLIM_FIGURE_SAMPLED : PLIM_FIGURE_MEASURED;
     if (!plim_survey_pictures(f, size->width, size->height, size->channels,
                               size->channels * size->channel_bytes * 8, key->value_count)) {
         return plim_error_set(err, PLIM_E_FORMAT, "tfrecord", "pictures", "a size", "too large");

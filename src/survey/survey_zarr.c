@@ -454,17 +454,17 @@ static plim_status add_array(plim_survey *self, const plim_zarr_array *array,
     for (uint32_t i = 0; i < f->rank; i++) {
         f->shape[i] = (int64_t)array->shape[i + 1];
     }
-    f->known = state->is_declared || (rows && !(share->is & HAS_CHUNK)) ? PLIM_FACT_DECLARED
-                                                                        : PLIM_FACT_MEASURED;
+    f->known = state->is_declared || (rows && !(share->is & HAS_CHUNK)) ? PLIM_FIGURE_DECLARED
+                                                                        : PLIM_FIGURE_MEASURED;
     if (share->is & IS_LOST) {
         self->episode.is_complete = false;
     }
     if (share->is & IS_CUT) {
-        f->known = PLIM_FACT_ESTIMATED;
+        f->known = PLIM_FIGURE_ESTIMATED;
     }
     if (!array->item_bytes) { /* objects: what they hold is not known without unpacking */
         f->memory_bytes = share->bytes;
-        f->known = PLIM_FACT_ESTIMATED;
+        f->known = PLIM_FIGURE_ESTIMATED;
         return PLIM_OK;
     }
     if (!plim_zarr_array_row_bytes(array, &row_bytes) ||

@@ -88,7 +88,7 @@ static bool look_at_pictures(hid_t dataset, hid_t type, const hsize_t *shape, ui
         first = plim_image_decoded_bytes(&last) > plim_image_decoded_bytes(&first) ? last : first;
     }
     r->is_picture = 1;
-    r->known = PLIM_FACT_SAMPLED;
+    r->known = PLIM_FIGURE_SAMPLED;
     r->width = first.width, r->height = first.height, r->channels = first.channels;
     r->pixel_bits = first.channels * first.channel_bytes * 8;
     snprintf(r->codec, sizeof(r->codec), "%s", first.codec);
@@ -158,7 +158,7 @@ static void note_rows(hdf5_walk *w, const char *name, uint64_t rows)
 
 void hdf5_dataset(hdf5_walk *w, hid_t dataset, const char *name)
 {
-    plim_hdf5_record r = {.known = PLIM_FACT_MEASURED};
+    plim_hdf5_record r = {.known = PLIM_FIGURE_MEASURED};
     hsize_t shape[H5S_MAX_RANK] = {0};
     hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
     int rank = H5Sget_simple_extent_dims(space, shape, NULL);

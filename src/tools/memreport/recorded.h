@@ -77,7 +77,7 @@ int recorded_outcome(const recorded_walk *self);
 recorded_episode recorded_measure(const recorded_request *r, const plim_survey_episode *episode);
 /* Is this feature part of the view that was asked for? */
 bool recorded_is_seen(const recorded_request *r, const plim_survey_feature *f);
-const char *recorded_known(plim_fact fact);
+const char *recorded_known(plim_figure fact);
 const char *recorded_group(plim_feature_group group); /* "state/action" */
 const char *recorded_pixels(plim_pixel_form form);
 /* Bytes in the request's units. */

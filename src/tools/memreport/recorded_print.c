@@ -89,7 +89,7 @@ static void note_of(const plim_survey_feature *f, char *to, size_t room)
 {
     char shape[96] = "";
     size_t n = 0;
-    const char *known = f->known == PLIM_FACT_MEASURED ? "" : recorded_known(f->known);
+    const char *known = f->known == PLIM_FIGURE_MEASURED ? "" : recorded_known(f->known);
     const char *gap = known[0] ? ", " : "";
     if (!f->has_data && f->is_picture) {
         snprintf(to, room, "declared %ux%u, no file", f->height, f->width);

@@ -189,7 +189,7 @@ recorded_episode recorded_measure(const recorded_request *r, const plim_survey_e
     return out;
 }
 
-const char *recorded_known(plim_fact fact)
+const char *recorded_known(plim_figure fact)
 {
     static const char *const NAMES[] = {"measured", "declared", "estimated", "sampled"};
     return (unsigned)fact < 4 ? NAMES[fact] : "?";
