@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* platform.h - what this machine is, and what its kernel says is in use.
  *
- * Every field says where it came from. A figure that could not be had is unknown
- * (0 with PLIM_SOURCE_NONE), never guessed. Detection in full is a later issue; what is here
- * serves the identity check and the report. @root ("" for the live system) may be a folder
- * holding a captured proc, sys and etc, so that a board is a fixture.
+ * plim_board_probe finds out what there is to know, as facts; plim_host is the part of them that
+ * an engine's card is held against. A figure that could not be had is unknown (0 with
+ * PLIM_SOURCE_NONE). @root ("" for the live system) may be a folder holding a captured proc, sys,
+ * etc and var, so that a board is a fixture.
  */
 #ifndef PLIMSOLL_PLATFORM_H
 #define PLIMSOLL_PLATFORM_H
 
 #include <stdbool.h>
 
+#include "plimsoll/facts.h"
 #include "plimsoll/status.h"
 
 #ifdef __cplusplus
@@ -22,7 +23,46 @@ typedef enum plim_source {
     PLIM_SOURCE_KERNEL = 1, /* read on the machine: proc, sys, etc, package lists */
     PLIM_SOURCE_TABLE = 2,  /* known for this board from a table */
     PLIM_SOURCE_GIVEN = 3,  /* the manifest or the caller said so */
+    PLIM_SOURCE_GUESS = 4,  /* a rule of thumb; the facts say which */
 } plim_source;
+
+/* A library found here, of the system or of the container; there may be several of one name. */
+typedef struct plim_component {
+    char name[24];    /* "tensorrt", "cuda", "cudnn" */
+    char version[32]; /* "10.3.0.30" */
+    char where[96];   /* a file or a package */
+    plim_confidence confidence;
+} plim_component;
+
+struct plim_policy; /* policy.h */
+
+typedef struct plim_board_opts {
+    size_t struct_size;
+    const char *root;     /* NULL or "": this machine */
+    const char *snapshot; /* a folder captured on the host, for what a container lacks */
+    const struct plim_policy *policy; /* tables of boards and releases; NULL: those built in */
+    plim_component *components;       /* room for what is found; NULL: not wanted */
+    size_t component_limit;
+    size_t *out_component_count; /* found; may be more than the limit */
+} plim_board_opts;
+
+static inline plim_board_opts plim_board_opts_default(void)
+{
+    plim_board_opts o = PLIM_ZERO;
+    o.struct_size = sizeof(o);
+    return o;
+}
+
+/* plim_board_probe - add to @facts what the machine says, each with its source.
+ *
+ * Facts that stand there already (given by the caller, say) stay where they are as sure. Never
+ * fails for what a machine lacks or says oddly: an unknown board or release leaves facts absent.
+ * Owns:    borrows all; gives nothing.
+ * Threads: any; nothing is shared but @facts.
+ * Cost:    some hundred small files; dpkg's list is the long one. Less than 24 KiB of stack.
+ * Errors:  E_ARG  no facts, or components without a count. */
+PLIM_API PLIM_MUST_USE plim_status plim_board_probe(const plim_board_opts *opts, plim_facts *facts,
+                                                    plim_error *err);
 
 /* What an engine's identity card is held against. */
 typedef struct plim_host {
@@ -36,10 +76,20 @@ typedef struct plim_host {
     char tensorrt[16];        /* "10.3.0" */
     plim_source board_source, sm_source, multiprocessors_source, memory_source, l4t_source,
         jetpack_source, tensorrt_source;
+    uint32_t multiprocessors_now; /* left by the power mode; 0 unknown */
+    uint32_t power_mode_id;       /* 0 is a mode: see its source */
+    char tensorrt_build[24];      /* "10.3.0.30" */
+    char power_mode[32];          /* "MAXN", "15W" */
+    plim_source multiprocessors_now_source, power_mode_id_source, tensorrt_build_source,
+        power_mode_source;
 } plim_host;
 
+/* plim_host_from_facts - the part of @facts that a card is held against. */
+PLIM_API void plim_host_from_facts(const plim_facts *facts, plim_host *out);
+
 /* plim_host_detect - read the machine behind @root ("" or NULL: this one).
- * Missing files leave fields unknown.
+ * Probe and reduction in one; missing files leave fields unknown.
+ * Cost:    as plim_board_probe, and 24 KiB more of stack for the facts.
  * Errors:  E_IO  proc/meminfo cannot be read.  E_FORMAT  it has no MemTotal. */
 PLIM_API PLIM_MUST_USE plim_status plim_host_detect(const char *root, plim_host *out,
                                                     plim_error *err);

@@ -13,8 +13,8 @@ typedef struct host_field {
 
 static const char *source_name(plim_source source)
 {
-    static const char *const NAMES[] = {"not known", "machine", "table", "given"};
-    return (unsigned)source < 4 ? NAMES[source] : "?";
+    static const char *const NAMES[] = {"not known", "machine", "table", "given", "guess"};
+    return (unsigned)source < 5 ? NAMES[source] : "?";
 }
 
 static size_t fields_of(const plim_host *h, host_field *out)
