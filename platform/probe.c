@@ -15,8 +15,12 @@
 /* What a source may take from those before it: the module needs the kernel's count of cores and
  * MemTotal, the name of a JetPack needs the packages. */
 static void (*const SOURCES[])(plim_probe *) = {
-    plim_probe_kernel,   plim_probe_memory,  plim_probe_module,
-    plim_probe_packages, plim_probe_release,
+    plim_probe_kernel,   /* architecture, cores */
+    plim_probe_memory,   /* meminfo and the like */
+    plim_probe_module,   /* which Jetson */
+    plim_probe_release,  /* its Jetson Linux */
+    plim_probe_packages, /* what dpkg has installed */
+    plim_probe_jetpack,  /* the name of the release, when no package has it */
 };
 
 /* ---- reading ---- */
