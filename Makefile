@@ -28,7 +28,7 @@ OUR_CFLAGS := -std=c11 -Wall -Wextra -Wpedantic -Werror -Wshadow -Wundef -Wstric
 OUR_LDFLAGS := -pthread $(LDFLAGS_$(MODE)) -Wl,-z,relro,-z,now
 # arena/ is arithmetic: it is compiled without the system's extensions.
 OS_CFLAGS := -D_GNU_SOURCE
-LIBS      := -luring -llz4 -lcrypto -lzstd -lz -ljansson -ldl -lm
+LIBS      := -lhwloc -lnuma -luring -llz4 -lcrypto -lzstd -lz -ljansson -ldl -lm
 TOOL_LIBS := $(LIBS) -lyaml
 HDF5_CFLAGS = $(shell pkg-config --cflags hdf5)
 HDF5_LIBS   = $(shell pkg-config --libs hdf5)

@@ -26,6 +26,7 @@
 #include "plimsoll/status.h"
 #include "plimsoll/survey.h"
 #include "plimsoll/tensor.h"
+#include "plimsoll/topology.h"
 #include "test/support/cm.h"
 
 typedef struct layout {
@@ -62,6 +63,16 @@ static const layout layouts[] = {
     AT(plim_survey_warning, text, 32),
     SIZE(plim_survey_opts, 56),
     AT(plim_survey_opts, context, 48),
+
+    SIZE(plim_node, 32),
+    AT(plim_node, free_bytes, 24),
+    SIZE(plim_topology, 2176),
+    AT(plim_topology, nodes, 72),
+    AT(plim_topology, source, 2140),
+    SIZE(plim_topology_opts, 24),
+    AT(plim_topology_opts, files_only, 16),
+    SIZE(plim_page_places, 552),
+    AT(plim_page_places, elsewhere_count, 544),
 
     SIZE(plim_provider_ops, 96),
     AT(plim_provider_ops, reserve, 40),

@@ -32,6 +32,7 @@
 #include "plimsoll/status.h"
 #include "plimsoll/survey.h"
 #include "plimsoll/tensor.h"
+#include "plimsoll/topology.h"
 #include "plimsoll/version.h"
 
 #endif
