@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -12,64 +13,30 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "test/support/cm.h"
 #include "test/support/json_schema.h"
+#include "test/support/tool_run.h"
 
-#define BIG   (1u << 20)
+#define BIG   TOOL_OUTPUT_BYTES
 #define BOARD "test/fixtures/boards/orin-nx-live"
 
-static char out[BIG], errors[BIG], folder[512], tool[600], board[600];
+static char *const out = tool_out, *const errors = tool_errors;
+static char board[PATH_MAX];
 
 static int set_up(void **state)
 {
-    char self[512];
-    (void)state;
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n <= 0 || !realpath(cm_tmp(), folder) || !realpath(BOARD, board)) {
-        return -1;
-    }
-    self[n] = 0;
-    *strstr(self, "/test/test_live") = 0;
-    snprintf(tool, sizeof(tool), "%s/memreport", self);
-    unsetenv("NO_COLOR");
-    return 0;
-}
-
-static void read_into(const char *name, char *to)
-{
-    char path[600];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(to, 1, BIG - 1, f) : 0;
-    to[n] = 0;
-    if (f) {
-        fclose(f);
-    }
+    return realpath(BOARD, board) ? tool_set_up(state) : -1;
 }
 
 static int run(const char *arguments)
 {
-    char command[4096];
-    snprintf(command, sizeof(command), "cd %s && %s %s >out 2>errors </dev/null", folder, tool,
-             arguments);
-    int status = system(command);
-    read_into("out", out);
-    read_into("errors", errors);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return tool_sh("$memreport %s", arguments);
 }
 
 static int run_board(const char *arguments)
 {
-    char all[2048];
+    char all[PATH_MAX + 1024];
     snprintf(all, sizeof(all), "live --root %s %s", board, arguments);
     return run(all);
-}
-
-static void assert_says(const char *where, const char *text)
-{
-    if (!strstr(where, text)) {
-        fail_msg("wanted \"%s\" in:\n%s", text, where);
-    }
 }
 
 static size_t longest_line(const char *text)
@@ -190,7 +157,7 @@ static void prometheus_is_renamed_into_place(void **state)
     char path[600];
     struct stat first, second;
     (void)state;
-    snprintf(path, sizeof(path), "%s/memory.prom", folder);
+    snprintf(path, sizeof(path), "%s/memory.prom", tool_folder());
 
     assert_int_equal(run_board("--prometheus -o memory.prom"), 0);
     assert_int_equal(stat(path, &first), 0);
@@ -198,7 +165,7 @@ static void prometheus_is_renamed_into_place(void **state)
     assert_int_equal(stat(path, &second), 0);
 
     assert_int_equal(out[0], 0);
-    read_into("memory.prom", out);
+    tool_read("memory.prom", out);
     assert_says(out, "# TYPE plimsoll_memory_bytes gauge");
     assert_int_equal(run("live --prometheus -o no/such/folder/x"), 5);
 }
@@ -227,7 +194,7 @@ static void a_recording_that_was_cut_gives_its_whole_frames(void **state)
     assert_int_equal(run_board("--count 2 --interval 10ms --json -f -o cut.jsonl"), 0);
     char command[1400];
     snprintf(command, sizeof(command), "cd %s && truncate -s -40 cut.jsonl && : >empty.jsonl",
-             folder);
+             tool_folder());
     assert_int_equal(system(command), 0);
 
     assert_int_equal(run("replay cut.jsonl"), 3);
@@ -273,18 +240,6 @@ static pid_t start_sleeper(void)
     return pid;
 }
 
-/* @script is run in the folder with the tool as $memreport. */
-static int run_script(const char *script)
-{
-    char line[4096];
-    snprintf(line, sizeof(line), "cd %s && memreport=%s && { %s; } >out 2>errors </dev/null",
-             folder, tool, script);
-    int status = system(line);
-    read_into("out", out);
-    read_into("errors", errors);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static int run_killing(pid_t target, const char *arguments)
 {
     char script[1024];
@@ -292,7 +247,7 @@ static int run_killing(pid_t target, const char *arguments)
              "$memreport live --pid %d --interval 50ms %s & tool=$!; sleep 0.5; kill -9 %d; "
              "wait $tool",
              (int)target, arguments, (int)target);
-    int rc = run_script(script);
+    int rc = tool_sh("%s", script);
     (void)waitpid(target, NULL, 0);
     return rc;
 }
@@ -338,7 +293,7 @@ static terminal open_terminal(unsigned columns, unsigned rows, const char *const
         dup2(fd, 0);
         dup2(fd, 1);
         dup2(fd, 2);
-        execv(tool, (char *const *)(uintptr_t)arguments);
+        execv(tool_path("memreport"), (char *const *)(uintptr_t)arguments);
         _exit(9);
     }
     return t;
@@ -436,27 +391,27 @@ static void ten_thousand_processes_take_no_more_memory(void **state)
     char path[700], line[256];
     unsigned long peak = 0;
     (void)state;
-    snprintf(path, sizeof(path), "%s/many/proc", folder);
+    snprintf(path, sizeof(path), "%s/many/proc", tool_folder());
     snprintf(line, sizeof(line), "mkdir -p %.200s", path);
     assert_int_equal(system(line), 0);
-    snprintf(path, sizeof(path), "%s/many/proc/meminfo", folder);
+    snprintf(path, sizeof(path), "%s/many/proc/meminfo", tool_folder());
     FILE *f = fopen(path, "w");
     fputs("MemTotal: 64000000 kB\nMemFree: 1000 kB\nAnonPages: 20000000 kB\n", f);
     fclose(f);
     for (unsigned pid = 1; pid <= 10000; pid++) {
-        snprintf(path, sizeof(path), "%s/many/proc/%u", folder, pid);
+        snprintf(path, sizeof(path), "%s/many/proc/%u", tool_folder(), pid);
         assert_int_equal(mkdir(path, 0700), 0);
-        snprintf(path, sizeof(path), "%s/many/proc/%u/smaps_rollup", folder, pid);
+        snprintf(path, sizeof(path), "%s/many/proc/%u/smaps_rollup", tool_folder(), pid);
         f = fopen(path, "w");
         fprintf(f, "Pss_Anon: %u kB\nPss_File: 1 kB\nPss_Shmem: 0 kB\n", pid);
         fclose(f);
     }
 
-    int rc = run_script("$memreport live --root many --batch --interval 10ms & tool=$!; sleep 1.5; "
-                        "grep VmHWM /proc/$tool/status >peak; kill $tool; wait $tool; true");
+    int rc = tool_sh("$memreport live --root many --batch --interval 10ms & tool=$!; sleep 1.5; "
+                     "grep VmHWM /proc/$tool/status >peak; kill $tool; wait $tool; true");
 
     assert_int_equal(rc, 0);
-    read_into("peak", errors);
+    tool_read("peak", errors);
     assert_int_equal(sscanf(errors, "VmHWM: %lu kB", &peak), 1);
     assert_true(peak < 8192);
     assert_says(out, "processes (10000)");

@@ -2,64 +2,16 @@
 /* test_plan_tools.c - pack-plan and replay as a stranger uses them: tables, words, exit codes. */
 #include <jansson.h>
 #include <stdbool.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "test/support/cm.h"
+#include "test/support/tool_run.h"
 
-#define BIG (1 << 20)
+static char *const out = tool_out, *const errors = tool_errors;
 
-static char out[BIG], errors[BIG], folder[512];
-
-static void read_into(const char *name, char *to)
-{
-    char path[600];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(to, 1, BIG - 1, f) : 0;
-    to[n] = 0;
-    if (f) {
-        fclose(f);
-    }
-}
-
-static void write_file(const char *name, const char *text)
-{
-    char path[600];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-/* Runs "plimsoll ARGUMENTS" in the test's folder; a shell, so that pipes and < work. */
+/* "plimsoll ARGUMENTS" in the test's folder. */
 static int run(const char *arguments)
 {
-    char self[512], command[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    assert_true(n > 0);
-    self[n] = 0;
-    *strstr(self, "/test/test_plan_tools") = 0;
-    snprintf(command, sizeof(command), "cd %s && %s/plimsoll %s >out 2>errors", folder, self,
-             arguments);
-    int status = system(command);
-    read_into("out", out);
-    read_into("errors", errors);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return realpath(cm_tmp(), folder) ? 0 : -1;
-}
-
-static void assert_says(const char *where, const char *text)
-{
-    if (!strstr(where, text)) {
-        fail_msg("wanted \"%s\" in:\n%s", text, where);
-    }
+    return tool_sh("$plimsoll %s", arguments);
 }
 
 /* The whole run must give one JSON object. */
@@ -92,13 +44,13 @@ static const char FIVE[] = "id,lower,upper,size\nb1,0,3,4\nb2,3,9,4\nb3,0,9,4\nb
 static void a_table_comes_back_with_offsets(void **state)
 {
     (void)state;
-    write_file("five.csv", FIVE);
+    tool_write_text("five.csv", FIVE);
 
     assert_int_equal(run("pack-plan five.csv --capacity 12 -o with.csv"), 0);
     assert_says(out, "height    12 B  12 bytes");
     assert_says(out, "verdict   optimal");
 
-    read_into("with.csv", out);
+    tool_read("with.csv", out);
     assert_int_equal(strncmp(out, "id,lower,upper,size,offset\nb1,0,3,4,", 36), 0);
     assert_int_equal(run("pack-plan with.csv --json"), 0); /* every offset is fixed now */
     assert_says(out, "\"height\":12,");
@@ -107,7 +59,7 @@ static void a_table_comes_back_with_offsets(void **state)
 static void a_plan_goes_through_a_pipe(void **state)
 {
     (void)state;
-    write_file("five.csv", FIVE);
+    tool_write_text("five.csv", FIVE);
     assert_int_equal(run("pack-plan - -o - <five.csv"), 0);
     assert_int_equal(strncmp(out, "id,lower,upper,size,offset\n", 27), 0);
     assert_null(strstr(out, "height"));
@@ -118,7 +70,7 @@ static void a_plan_goes_through_a_pipe(void **state)
 static void nothing_under_the_capacity_is_exit_1_and_says_what_is_known(void **state)
 {
     (void)state;
-    write_file("five.csv", FIVE);
+    tool_write_text("five.csv", FIVE);
     json_t *json = json_of("pack-plan five.csv --capacity 11 --json", 1);
     assert_false(json_is_true(json_object_get(json, "found")));
     assert_string_equal(text(json, "verdict"), "infeasible");
@@ -126,7 +78,7 @@ static void nothing_under_the_capacity_is_exit_1_and_says_what_is_known(void **s
     json_decref(json);
     assert_int_equal(run("pack-plan five.csv --capacity 11B -o none.csv --svg none.svg"), 1);
     assert_says(out, "proven: no plan under the capacity exists");
-    read_into("none.csv", out);
+    tool_read("none.csv", out);
     assert_string_equal(out, ""); /* nothing was written */
 }
 
@@ -134,25 +86,26 @@ static void columns_are_found_by_name_in_any_order(void **state)
 {
     (void)state;
     /* MiniMalloc's old names: end is inclusive. */
-    write_file("old.csv", "\xef\xbb\xbfsize,end,buffer_id,start\r\n4,2,x,0\r\n4,8,y,3\r\n\r\n");
+    tool_write_text("old.csv",
+                    "\xef\xbb\xbfsize,end,buffer_id,start\r\n4,2,x,0\r\n4,8,y,3\r\n\r\n");
     assert_int_equal(run("pack-plan old.csv -o - 2>/dev/null"), 0);
     assert_string_equal(out, "id,lower,upper,size,offset\nx,0,3,4,0\ny,3,9,4,0\n");
 
-    write_file("more.csv", "owner,id,lower,upper,size,alignment,offset,gaps\n"
-                           "cam,a,0,10,100,64,,3-5\nnet,b,3,5,100,1,,\nnet,c,0,10,8,8,256,\n");
+    tool_write_text("more.csv", "owner,id,lower,upper,size,alignment,offset,gaps\n"
+                                "cam,a,0,10,100,64,,3-5\nnet,b,3,5,100,1,,\nnet,c,0,10,8,8,256,\n");
     assert_int_equal(run("pack-plan more.csv -o more.out --svg more.svg"), 0);
-    read_into("more.out", out);
+    tool_read("more.out", out);
     assert_says(out, "id,lower,upper,size,alignment,gaps,owner,offset\n");
     assert_says(out, "\na,0,10,100,64,3-5,cam,");
     assert_says(out, "\nc,0,10,8,8,,net,256\n");
-    read_into("more.svg", out);
+    tool_read("more.svg", out);
     assert_says(out, ">cam</text>");
 }
 
 static void others_use_a_buffers_bytes_in_its_gaps(void **state)
 {
     (void)state;
-    write_file("gap.csv", "id,lower,upper,size,gaps\na,0,10,100,3-5\nb,3,5,100,\n");
+    tool_write_text("gap.csv", "id,lower,upper,size,gaps\na,0,10,100,3-5\nb,3,5,100,\n");
     assert_int_equal(run("pack-plan gap.csv -o - 2>/dev/null"), 0);
     assert_string_equal(out, "id,lower,upper,size,gaps,offset\na,0,10,100,3-5,0\nb,3,5,100,,0\n");
 }
@@ -160,7 +113,7 @@ static void others_use_a_buffers_bytes_in_its_gaps(void **state)
 static void gaps_with_a_window_are_read_and_said_to_be_kept(void **state)
 {
     (void)state;
-    write_file("w.csv", "id,lower,upper,size,gaps\na,0,10,100,2-4@0:50 6-8\nb,2,4,8,\n");
+    tool_write_text("w.csv", "id,lower,upper,size,gaps\na,0,10,100,2-4@0:50 6-8\nb,2,4,8,\n");
     assert_int_equal(run("pack-plan w.csv"), 0);
     assert_says(errors, "1 gaps have a window");
 }
@@ -197,7 +150,7 @@ static void a_wrong_table_is_refused_where_it_is_wrong(void **state)
         {"id,lower,upper,size,offset\na,0,9,4,0\nb,0,9,4,2\n", {"collide"}},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
-        write_file("wrong.csv", CASES[i].table);
+        tool_write_text("wrong.csv", CASES[i].table);
         int code = run("pack-plan wrong.csv -o wrong.out");
         if (code != 4) {
             fail_msg("%s: exit %d", CASES[i].table, code);
@@ -218,16 +171,16 @@ static void a_wrong_table_is_refused_where_it_is_wrong(void **state)
 static void a_header_alone_is_a_plan_of_nothing(void **state)
 {
     (void)state;
-    write_file("none.csv", "id,lower,upper,size\n");
+    tool_write_text("none.csv", "id,lower,upper,size\n");
     assert_int_equal(run("pack-plan none.csv --ascii --svg none.svg -o none.out"), 0);
-    read_into("none.out", out);
+    tool_read("none.out", out);
     assert_string_equal(out, "id,lower,upper,size,offset\n");
 }
 
 static void a_terminal_drawing_is_the_same_everywhere(void **state)
 {
     (void)state;
-    write_file("two.csv", "id,lower,upper,size,offset\na,0,4,8,0\nb,2,4,16,8\n");
+    tool_write_text("two.csv", "id,lower,upper,size,offset\na,0,4,8,0\nb,2,4,16,8\n");
     assert_int_equal(run("pack-plan two.csv --ascii"), 0);
     assert_says(
         out, "      24 B |.................................BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB\n");
@@ -241,24 +194,24 @@ static void a_terminal_drawing_is_the_same_everywhere(void **state)
 static void a_drawing_names_what_it_shows(void **state)
 {
     (void)state;
-    write_file("five.csv", FIVE);
+    tool_write_text("five.csv", FIVE);
     assert_int_equal(run("pack-plan five.csv --capacity 16 --svg five.svg"), 0);
-    read_into("five.svg", out);
+    tool_read("five.svg", out);
     assert_says(out, "<title>five.csv</title>");
     assert_says(out, "prefers-color-scheme:dark");
     assert_says(out, ">peak 12 B</text>");
     assert_says(out, ">capacity 16 B</text>");
     assert_says(out, "b5: 4 B (4 bytes), steps 0 to 21, offset 0</title>");
     assert_int_equal(strcmp(out + strlen(out) - 7, "</svg>\n"), 0);
-    write_file("keep.csv", "id,lower,upper,size\na,0,3,4\n");
+    tool_write_text("keep.csv", "id,lower,upper,size\na,0,3,4\n");
     assert_int_equal(run("pack-plan keep.csv --svg ./keep.csv"), 2);
     assert_int_equal(run("pack-plan keep.csv -o ./keep.csv"), 2);
     assert_int_equal(run("pack-plan five.csv -o one.out --svg one.out"), 2);
-    read_into("keep.csv", out);
+    tool_read("keep.csv", out);
     assert_string_equal(out, "id,lower,upper,size\na,0,3,4\n");
-    write_file("odd.csv", "id,lower,upper,size\n<b&\"\xc3\xa9>,0,3,4\n");
+    tool_write_text("odd.csv", "id,lower,upper,size\n<b&\"\xc3\xa9>,0,3,4\n");
     assert_int_equal(run("pack-plan odd.csv --svg odd.svg"), 0);
-    read_into("odd.svg", out);
+    tool_read("odd.svg", out);
     assert_says(out, "&lt;b&amp;&quot;??&gt;");
 }
 
@@ -278,7 +231,7 @@ static void write_loop(const char *name)
         n += (size_t)snprintf(table + n, sizeof(table) - n, "a,%d,5000000\na,%d,64\nf,%d,0\n",
                               id + 1, id + 2, id + 2);
     }
-    write_file(name, table);
+    tool_write_text(name, table);
 }
 
 static const json_t *run_of(const json_t *json, uint64_t cap, const char *way)
@@ -341,7 +294,7 @@ static void a_packed_trace_is_read_and_a_cut_one_refused(void **state)
     snprintf(command, sizeof(command),
              "cd %s && gzip -kf loop.csv && head -c 60 loop.csv.gz >cut.csv.gz && "
              "cat loop.csv.gz loop.csv.gz >two.csv.gz",
-             folder);
+             tool_folder());
     if (system(command) != 0) {
         skip_because("no gzip");
     }
@@ -376,7 +329,7 @@ static void a_trace_that_no_run_makes_is_refused_where_it_is_wrong(void **state)
         {"op,id,bytes\na,1,64\n\nf,1,0\n", {"a blank line", "line 3"}},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
-        write_file("wrong.csv", CASES[i].table);
+        tool_write_text("wrong.csv", CASES[i].table);
         int code = run("replay wrong.csv");
         if (code != 4) {
             fail_msg("%s: exit %d", CASES[i].table, code);
@@ -443,5 +396,5 @@ int main(void)
         cmocka_unit_test(a_trace_that_no_run_makes_is_refused_where_it_is_wrong),
         cmocka_unit_test(real_runs_are_planned_at_their_peak_with_proof),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, tool_set_up, NULL);
 }

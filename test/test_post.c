@@ -6,49 +6,14 @@
 
 #include "test/support/json_schema.h"
 #include "test/support/runtime_fixture.h"
+#include "test/support/tool_run.h"
 
-#define OUTPUT_BYTES (4u << 20)
+static char *const out = tool_out;
 
-static char out[OUTPUT_BYTES], folder[512];
-
-static void read_into(const char *name, char *to)
-{
-    char path[600];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(to, 1, OUTPUT_BYTES - 1, f) : 0;
-    to[n] = 0;
-    if (f) {
-        fclose(f);
-    }
-}
-
-/* Runs memreport of the build that this test belongs to; all it says goes to @out. */
+/* "memreport post ARGUMENTS"; all it says goes to @out. */
 static int post(const char *arguments)
 {
-    char self[512], command[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    assert_true(n > 0);
-    self[n] = 0;
-    *strstr(self, "/test/test_post") = 0;
-    snprintf(command, sizeof(command), "cd %s && %s/memreport post %s >out 2>&1", folder, self,
-             arguments);
-    int status = system(command);
-    read_into("out", out);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return realpath(cm_tmp(), folder) ? 0 : -1;
-}
-
-static void assert_says(const char *text)
-{
-    if (!strstr(out, text)) {
-        fail_msg("wanted \"%s\" in:\n%.3000s", text, out);
-    }
+    return tool_sh("$memreport post %s 2>&1", arguments);
 }
 
 static json_t *checked_json(void)
@@ -74,7 +39,7 @@ static plim_runtime *open_at(const char *name)
     char *p = path[turn++ % 4];
     plim_runtime *runtime = NULL;
     plim_runtime_opts o = base_opts(CAP_BYTES);
-    snprintf(p, sizeof(path[0]), "%s/%s", folder, name);
+    snprintf(p, sizeof(path[0]), "%s/%s", tool_folder(), name);
     o.black_box_path = p;
     o.black_box_bytes = 64u << 10;
     o.log_sink = NULL;
@@ -116,23 +81,23 @@ static void a_killed_run_is_told(void **state)
     assert_int_equal(read(ready[0], &ok, 1), 1);
 
     assert_int_equal(post("killed"), 0);
-    assert_says("still running");
+    assert_says(out, "still running");
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
 
     assert_int_equal(post("killed"), 0);
-    assert_says("test_post   pid ");
-    assert_says("test board");
-    assert_says("killed, or it crashed; this is its last record");
-    assert_says("camera / episode");
-    assert_says("under the cap of 64.0 MiB: 64.0 KiB at the peak");
-    assert_says("refusals: 1 counted by the account, 1 recorded");
-    assert_says("load_failed: head: ");
-    assert_says("held:");
-    assert_says("camera / episode");
-    assert_says("a?[31mred"); /* no box steers a terminal */
+    assert_says(out, "test_post   pid ");
+    assert_says(out, "test board");
+    assert_says(out, "killed, or it crashed; this is its last record");
+    assert_says(out, "camera / episode");
+    assert_says(out, "under the cap of 64.0 MiB: 64.0 KiB at the peak");
+    assert_says(out, "refusals: 1 counted by the account, 1 recorded");
+    assert_says(out, "load_failed: head: ");
+    assert_says(out, "held:");
+    assert_says(out, "camera / episode");
+    assert_says(out, "a?[31mred"); /* no box steers a terminal */
     assert_int_equal(post("--last 1 killed"), 0);
-    assert_says("events: the last 1 of");
+    assert_says(out, "events: the last 1 of");
     close(ready[0]);
     close(ready[1]);
 }
@@ -182,14 +147,14 @@ static void the_exit_code_says_what_to_think(void **state)
     assert_int_equal(post("--unknown codes"), 2);
     assert_int_equal(post("nowhere"), 4);
     assert_int_equal(post("."), 4);
-    snprintf(path, sizeof(path), "%s/codes", folder);
+    snprintf(path, sizeof(path), "%s/codes", tool_folder());
     assert_int_equal(truncate(path, 39500), 0);
     assert_int_equal(post("codes"), 3);
-    assert_says("damaged or missing");
+    assert_says(out, "damaged or missing");
     assert_int_equal(truncate(path, 2000), 0);
     assert_int_equal(post("codes"), 4);
     assert_int_equal(post("--help"), 0);
-    assert_says("--fail-over");
+    assert_says(out, "--fail-over");
 }
 
 /* Whatever is changed in the file: the tool ends with a code of its own, and JSON stays JSON. */
@@ -202,7 +167,7 @@ static void damage_ends_in_a_report_or_a_refusal(void **state)
     plim_runtime *runtime = open_at("damage");
     live_a_little(runtime, make_artifact("damage"));
     plim_runtime_close(runtime);
-    snprintf(path, sizeof(path), "%s/damage", folder);
+    snprintf(path, sizeof(path), "%s/damage", tool_folder());
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
     size_t n = fread(bytes, 1, sizeof(bytes), f);
@@ -238,5 +203,5 @@ int main(void)
         cmocka_unit_test(the_exit_code_says_what_to_think),
         cmocka_unit_test(damage_ends_in_a_report_or_a_refusal),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, tool_set_up, NULL);
 }

@@ -9,25 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "test/support/cm.h"
 #include "test/support/json_schema.h"
 #include "test/support/made_episode.h"
+#include "test/support/tool_run.h"
 
-#define BIG (1 << 20)
-
-static char out[BIG], errors[BIG], tool[PATH_MAX];
-
-static void read_into(const char *name, char *to)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%.3000s/%s", cm_tmp(), name);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(to, 1, BIG - 1, f) : 0;
-    to[n] = 0;
-    if (f) {
-        fclose(f);
-    }
-}
+static char *const out = tool_out, *const errors = tool_errors;
 
 /* memreport with @arguments in which %s is @path, under environment @before. */
 static int run(const char *before, const char *arguments, const char *path)
@@ -35,28 +21,9 @@ static int run(const char *before, const char *arguments, const char *path)
 
 static int run(const char *before, const char *arguments, const char *path)
 {
-    char words[2 * PATH_MAX], command[4 * PATH_MAX];
+    char words[2 * PATH_MAX];
     snprintf(words, sizeof(words), arguments, path);
-    snprintf(command, sizeof(command), "%s %s %s >%s/out 2>%s/errors", before, tool, words,
-             cm_tmp(), cm_tmp());
-    int status = system(command);
-    read_into("out", out);
-    read_into("errors", errors);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    ssize_t n = readlink("/proc/self/exe", tool, sizeof(tool) - 1);
-    if (n <= 0) {
-        return -1;
-    }
-    tool[n] = 0;
-    strcpy(strstr(tool, "/test/test_recorded"), "/memreport");
-    unsetenv("NO_COLOR");
-    unsetenv("COLUMNS");
-    return 0;
+    return tool_sh_in(".", "%s $memreport %s", before, words);
 }
 
 static const char *make_small(const char *arguments)
@@ -66,13 +33,6 @@ static const char *make_small(const char *arguments)
         skip_because("libavcodec has no encoder");
     }
     return set;
-}
-
-static void assert_says(const char *where, const char *text)
-{
-    if (!strstr(where, text)) {
-        fail_msg("wanted \"%s\" in:\n%s", text, where);
-    }
 }
 
 static json_t *parsed(void)
@@ -232,7 +192,7 @@ static void output_goes_to_a_new_file_only(void **state)
     assert_int_equal(run("", arguments, set), 0);
 
     assert_string_equal(out, "");
-    read_into("report.json", out);
+    tool_read("report.json", out);
     json_t *value = parsed();
     follows_schema(value);
     json_decref(value);
@@ -250,7 +210,7 @@ static void a_failure_leaves_the_old_file_as_it_was(void **state)
 
     assert_int_equal(run("", arguments, "/nowhere"), 4);
 
-    read_into("kept.json", out);
+    tool_read("kept.json", out);
     assert_string_equal(out, "old");
     snprintf(arguments, sizeof(arguments), "episode %%s --json -o %.3000s/none.json", cm_tmp());
     assert_int_equal(run("", arguments, "/nowhere"), 4);
@@ -401,7 +361,7 @@ static void nothing_is_written_into_the_data_set(void **state)
 {
     (void)state;
     const char *set = make_small("-n 3,2 -s 64");
-    char command[PATH_MAX], before[BIG / 16], after[BIG / 16];
+    char command[PATH_MAX], before[1 << 16], after[1 << 16];
     snprintf(command, sizeof(command), "find %s -printf '%%p %%s %%T@\\n' | sort", set);
     FILE *f = popen(command, "r");
     assert_non_null(f);
@@ -423,7 +383,7 @@ static void the_tool_links_no_codec_and_no_hdf5(void **state)
     (void)state;
     char command[PATH_MAX + 16], line[512];
     unsigned lines = 0;
-    snprintf(command, sizeof(command), "ldd %s", tool);
+    snprintf(command, sizeof(command), "ldd %s", tool_path("memreport"));
     FILE *f = popen(command, "r");
     assert_non_null(f);
     while (fgets(line, sizeof(line), f)) {
@@ -449,7 +409,8 @@ static void the_tool_itself_stays_below_8_mb(void **state)
         if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) {
             _exit(99);
         }
-        execl(tool, tool, "dataset", set, "--worklog-compat", (char *)NULL);
+        execl(tool_path("memreport"), "memreport", "dataset", set, "--worklog-compat",
+              (char *)NULL);
         _exit(99);
     }
     int status = -1;
@@ -480,5 +441,5 @@ int main(void)
         cmocka_unit_test(the_tool_links_no_codec_and_no_hdf5),
         cmocka_unit_test(the_tool_itself_stays_below_8_mb),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, tool_set_up, NULL);
 }

@@ -4,74 +4,22 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "test/support/cm.h"
 #include "test/support/json_schema.h"
+#include "test/support/tool_run.h"
 
-#define BIG 65536
+static char *const out = tool_out, *const errors = tool_errors;
 
-static char out[BIG], errors[BIG], folder[512];
-
-static void read_into(const char *name, char *to)
-{
-    char path[600];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(to, 1, BIG - 1, f) : 0;
-    to[n] = 0;
-    if (f) {
-        fclose(f);
-    }
-}
-
-/* Runs a tool of the build that this test belongs to; output goes to @out and @errors. */
+/* $prefix $tool ARGUMENTS in the test's folder. */
 static int run_under(const char *prefix, const char *tool, const char *arguments)
 {
-    char self[512], command[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    assert_true(n > 0);
-    self[n] = 0;
-    *strstr(self, "/test/test_tools") = 0;
-    snprintf(command, sizeof(command), "cd %s && %s %s/%s %s >out 2>errors", folder, prefix, self,
-             tool, arguments);
-    int status = system(command);
-    read_into("out", out);
-    read_into("errors", errors);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return tool_sh("%s $%s %s", prefix, tool, arguments);
 }
 
 static int run(const char *tool, const char *arguments)
 {
     return run_under("", tool, arguments);
-}
-
-static void write_file(const char *name, const char *text)
-{
-    char path[600];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    if (!realpath(cm_tmp(), folder)) {
-        return -1;
-    }
-    unsetenv("NO_COLOR");
-    return 0;
-}
-
-static void assert_says(const char *where, const char *text)
-{
-    if (!strstr(where, text)) {
-        fail_msg("wanted \"%s\" in:\n%s", text, where);
-    }
 }
 
 static void help_and_version_work_everywhere(void **state)
@@ -135,19 +83,19 @@ static void plan_orders_the_trio_and_gives_its_verdict(void **state)
 static void every_fault_of_a_manifest_is_named_with_its_line(void **state)
 {
     (void)state;
-    write_file("bad.yaml", "name: x\n"
-                           "budget:\n"
-                           "  cap: 256\n"
-                           "  cap: 1 MiB\n"
-                           "engines:\n"
-                           "  - name: a\n"
-                           "    artifact: not-there.engine\n"
-                           "    backnd: null\n"
-                           "    inputs:\n"
-                           "      t: {from: constant, value: 1, feature: y}\n"
-                           "      u: {from: feedback}\n"
-                           "  - name: a\n"
-                           "framwork: {resident: 1 XB}\n");
+    tool_write_text("bad.yaml", "name: x\n"
+                                "budget:\n"
+                                "  cap: 256\n"
+                                "  cap: 1 MiB\n"
+                                "engines:\n"
+                                "  - name: a\n"
+                                "    artifact: not-there.engine\n"
+                                "    backnd: null\n"
+                                "    inputs:\n"
+                                "      t: {from: constant, value: 1, feature: y}\n"
+                                "      u: {from: feedback}\n"
+                                "  - name: a\n"
+                                "framwork: {resident: 1 XB}\n");
 
     assert_int_equal(run("plimsoll", "plan bad.yaml"), 2);
 
@@ -166,11 +114,11 @@ static void every_fault_of_a_manifest_is_named_with_its_line(void **state)
 static void text_that_is_not_yaml_is_refused_with_its_line(void **state)
 {
     (void)state;
-    write_file("broken.yaml", "budget: {cap: 1 MiB\nengines: [\n");
+    tool_write_text("broken.yaml", "budget: {cap: 1 MiB\nengines: [\n");
 
     assert_int_equal(run("plimsoll", "plan broken.yaml"), 2);
     assert_says(errors, "broken.yaml:");
-    write_file("empty.yaml", "");
+    tool_write_text("empty.yaml", "");
     assert_int_equal(run("plimsoll", "run empty.yaml"), 2);
     assert_int_equal(run("plimsoll", "plan no-such.yaml"), 2);
     assert_says(errors, "No such file");
@@ -181,18 +129,19 @@ static void make_artifact(void)
     char weights[4096 + 1];
     memset(weights, 'w', 4096);
     weights[4096] = 0;
-    write_file("weights.bin", weights);
-    write_file("card.json",
-               "{\"plimsoll_card\": 1, \"name\": \"tiny__smany_jpany_trtnone_fp32.engine\",\n"
-               " \"backend\": \"null\", \"format\": \"raw\",\n"
-               " \"precision\": {\"asked\": \"fp32\", \"found\": \"fp32\"},\n"
-               " \"build\": {\"kind\": \"portable\"},\n"
-               " \"memory\": {\"activation_bytes\": 65536, \"session_bytes\": 4096},\n"
-               " \"tensors\": [{\"name\": \"x\", \"io\": \"input\", \"dtype\": \"float32\", "
-               "\"rank\": 2},\n"
-               "  {\"name\": \"y\", \"io\": \"output\", \"dtype\": \"float32\", \"rank\": 2}],\n"
-               " \"profiles\": [{\"x\": {\"min\": [1, 8], \"opt\": [1, 8], \"max\": [1, 8]},\n"
-               "  \"y\": {\"min\": [1, 8], \"opt\": [1, 8], \"max\": [1, 8]}}]}\n");
+    tool_write_text("weights.bin", weights);
+    tool_write_text(
+        "card.json",
+        "{\"plimsoll_card\": 1, \"name\": \"tiny__smany_jpany_trtnone_fp32.engine\",\n"
+        " \"backend\": \"null\", \"format\": \"raw\",\n"
+        " \"precision\": {\"asked\": \"fp32\", \"found\": \"fp32\"},\n"
+        " \"build\": {\"kind\": \"portable\"},\n"
+        " \"memory\": {\"activation_bytes\": 65536, \"session_bytes\": 4096},\n"
+        " \"tensors\": [{\"name\": \"x\", \"io\": \"input\", \"dtype\": \"float32\", "
+        "\"rank\": 2},\n"
+        "  {\"name\": \"y\", \"io\": \"output\", \"dtype\": \"float32\", \"rank\": 2}],\n"
+        " \"profiles\": [{\"x\": {\"min\": [1, 8], \"opt\": [1, 8], \"max\": [1, 8]},\n"
+        "  \"y\": {\"min\": [1, 8], \"opt\": [1, 8], \"max\": [1, 8]}}]}\n");
     assert_int_equal(
         run("plimsoll", "pack --card card.json --section weights:weights:weights.bin -o ."), 0);
 }
@@ -207,7 +156,7 @@ static void pack_verify_and_a_flipped_bit(void **state)
     snprintf(arguments, sizeof(arguments), "verify %s", ARTIFACT);
     assert_int_equal(run("plimsoll", arguments), 0);
     assert_says(out, "intact");
-    snprintf(path, sizeof(path), "%s/%s", folder, ARTIFACT);
+    snprintf(path, sizeof(path), "%s/%s", tool_folder(), ARTIFACT);
     FILE *f = fopen(path, "r+");
     assert_non_null(f);
     fseek(f, -4000, SEEK_END);
@@ -229,7 +178,7 @@ static void write_manifest(const char *name, const char *cap)
              "framework: {resident: 2 MiB, extra: 1 MiB}\n"
              "engines:\n  - {name: tiny, artifact: %s, inputs: {x: {from: feedback, output: y}}}\n",
              cap, ARTIFACT);
-    write_file(name, text);
+    tool_write_text(name, text);
 }
 
 static void page_tables_are_in_the_plan_when_there_are_no_large_pages(void **state)
@@ -266,7 +215,7 @@ static void cut_table(char *text)
 
 static void run_and_memreport_print_one_table(void **state)
 {
-    static char of_run[sizeof(out)];
+    static char of_run[TOOL_OUTPUT_BYTES];
     (void)state;
     make_artifact();
     write_manifest("table.yaml", "128 MiB");
@@ -274,7 +223,7 @@ static void run_and_memreport_print_one_table(void **state)
     for (const char *line = out, *end; (end = strchr(line, '\n')); line = end + 1) {
         assert_true(end - line <= 80);
     }
-    memcpy(of_run, out, sizeof(out));
+    memcpy(of_run, out, TOOL_OUTPUT_BYTES);
     cut_table(of_run);
 
     assert_int_equal(run("memreport", "show t.json"), 0);
@@ -411,21 +360,22 @@ static void names_that_the_card_does_not_have_are_refused(void **state)
 {
     (void)state;
     make_artifact();
-    write_file("names.yaml", "budget: {cap: 64 MiB}\nengines:\n"
-                             "  - name: tiny\n"
-                             "    artifact: tiny__smany_jpany_trtnone_fp32.engine\n"
-                             "    inputs:\n"
-                             "      z: {from: zeros}\n");
+    tool_write_text("names.yaml", "budget: {cap: 64 MiB}\nengines:\n"
+                                  "  - name: tiny\n"
+                                  "    artifact: tiny__smany_jpany_trtnone_fp32.engine\n"
+                                  "    inputs:\n"
+                                  "      z: {from: zeros}\n");
 
     assert_int_equal(run("plimsoll", "plan names.yaml"), 2);
     assert_says(errors, "names.yaml:6: engines[0].inputs.z: the engine has no such input");
-    write_file("none.yaml", "budget: {cap: 64 MiB}\nengines:\n"
-                            "  - {name: tiny, artifact: tiny__smany_jpany_trtnone_fp32.engine}\n");
+    tool_write_text("none.yaml",
+                    "budget: {cap: 64 MiB}\nengines:\n"
+                    "  - {name: tiny, artifact: tiny__smany_jpany_trtnone_fp32.engine}\n");
     assert_int_equal(run("plimsoll", "run none.yaml"), 2);
     assert_says(errors, "'x' has no source");
-    write_file("video.yaml", "budget: {cap: 64 MiB}\nengines:\n  - name: tiny\n"
-                             "    artifact: tiny__smany_jpany_trtnone_fp32.engine\n"
-                             "    inputs: {x: {from: row, feature: observation.state}}\n");
+    tool_write_text("video.yaml", "budget: {cap: 64 MiB}\nengines:\n  - name: tiny\n"
+                                  "    artifact: tiny__smany_jpany_trtnone_fp32.engine\n"
+                                  "    inputs: {x: {from: row, feature: observation.state}}\n");
     assert_int_equal(run("plimsoll", "run video.yaml"), 2);
     assert_says(errors, "--episode");
 }
@@ -457,7 +407,7 @@ static void write_recording(unsigned long long cap)
              "budget: {cap: %llu B}\nframework: {resident: 64 MiB}\nengines:\n"
              "  - {name: tiny, artifact: %s, record_trace: true, inputs: {x: {from: zeros}}}\n",
              cap, ARTIFACT);
-    write_file("recording.yaml", text);
+    tool_write_text("recording.yaml", text);
 }
 
 static void a_run_holds_its_own_predicted_peak_before_and_after_a_trace(void **state)
@@ -481,7 +431,7 @@ static void memreport_refuses_what_is_no_report(void **state)
 {
     char arguments[64];
     (void)state;
-    write_file("junk.json", "{\"schema\":\"other/1\"}");
+    tool_write_text("junk.json", "{\"schema\":\"other/1\"}");
 
     assert_int_equal(run("memreport", "show junk.json"), 4);
     assert_says(errors, "schema");
@@ -506,7 +456,7 @@ static void a_signal_ends_a_run_with_its_report(void **state)
                      3);
     assert_says(errors, "stopped by a signal");
     assert_says(out, "within the load line");
-    snprintf(path, sizeof(path), "%s/long.account", folder);
+    snprintf(path, sizeof(path), "%s/long.account", tool_folder());
     assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -535,11 +485,11 @@ static void a_file_that_was_cut_short_is_damaged(void **state)
 {
     char path[600];
     (void)state;
-    write_file("cut.bin", "payload payload payload");
+    tool_write_text("cut.bin", "payload payload payload");
     assert_int_equal(run("plimsoll", "pack --model cut --backend null "
                                      "--section weights:weights:cut.bin -o cut.engine"),
                      0);
-    snprintf(path, sizeof(path), "%s/cut.engine", folder);
+    snprintf(path, sizeof(path), "%s/cut.engine", tool_folder());
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 1), 0);
@@ -558,11 +508,11 @@ static void import_leaves_no_folder_that_it_did_not_need(void **state)
 {
     char path[600];
     (void)state;
-    write_file("no.onnx", "text");
+    tool_write_text("no.onnx", "text");
     assert_int_equal(run("plimsoll", "import no.onnx -o one/two"), 5);
     assert_says(errors, "-o one/two");
     assert_true(run("plimsoll", "import no.onnx -o one") >= 4);
-    snprintf(path, sizeof(path), "%s/one", folder);
+    snprintf(path, sizeof(path), "%s/one", tool_folder());
     assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -589,5 +539,5 @@ int main(void)
         cmocka_unit_test(a_run_holds_its_own_predicted_peak_before_and_after_a_trace),
         cmocka_unit_test(memreport_refuses_what_is_no_report),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, tool_set_up, NULL);
 }

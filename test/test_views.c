@@ -6,69 +6,19 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "test/support/cm.h"
 #include "test/support/json_schema.h"
+#include "test/support/tool_run.h"
 
-#define BIG (8u << 20)
+#define BIG TOOL_OUTPUT_BYTES
 
-static char out[BIG], errors[BIG], tool[PATH_MAX];
-
-static size_t read_into(const char *name, char *to)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%.3000s/%s", cm_tmp(), name);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(to, 1, BIG - 1, f) : 0;
-    to[n] = 0;
-    if (f) {
-        fclose(f);
-    }
-    return n;
-}
+static char *const out = tool_out, *const errors = tool_errors;
 
 /* memreport with @arguments, in the test's own folder. */
 static int run(const char *arguments)
 {
-    char command[4 * PATH_MAX];
-    snprintf(command, sizeof(command), "cd %s && (%s %s) >out 2>errors", cm_tmp(), tool, arguments);
-    int status = system(command);
-    read_into("out", out);
-    read_into("errors", errors);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    ssize_t n = readlink("/proc/self/exe", tool, sizeof(tool) - 1);
-    if (n <= 0) {
-        return -1;
-    }
-    tool[n] = 0;
-    strcpy(strstr(tool, "/test/test_views"), "/memreport");
-    unsetenv("NO_COLOR");
-    unsetenv("COLUMNS");
-    return 0;
-}
-
-static void write_file(const char *name, const char *text, size_t bytes)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%.3000s/%s", cm_tmp(), name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, bytes, f), bytes);
-    assert_int_equal(fclose(f), 0);
-}
-
-static void assert_says(const char *where, const char *text)
-{
-    if (!strstr(where, text)) {
-        fail_msg("wanted \"%s\" in:\n%.3000s", text, where);
-    }
+    return tool_sh("$memreport %s", arguments);
 }
 
 /* ---- reports that are made here ---- */
@@ -100,7 +50,7 @@ static void make_episode_report(const char *name, const made_feature *f, size_t 
     }
     n += snprintf(made + n, BIG - (size_t)n, "],\"total\":{\"memory\":%lld,\"disk\":%lld}}]}",
                   memory, disk + 5);
-    write_file(name, made, (size_t)n);
+    tool_write(name, made, (size_t)n);
 }
 
 static const made_feature BEFORE[] = {{"cam_a", "video", 8 << 20, 100},
@@ -140,7 +90,7 @@ static void make_recording(const char *name, int frames, int peak)
                                  "{\"time_ms\":%d,\"event\":\"<i>dropped</i>\"}\n", 5000 + i * 100);
         }
     }
-    write_file(name, made, n);
+    tool_write(name, made, n);
 }
 
 static json_t *parsed(void)
@@ -352,7 +302,7 @@ static void what_is_no_report_is_exit_4(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
-        write_file("wrong.json", WRONG[i].text, strlen(WRONG[i].text));
+        tool_write("wrong.json", WRONG[i].text, strlen(WRONG[i].text));
         int code = run("render wrong.json -o wrong.html");
         if (code != 4) {
             fail_msg("%s: exit %d", WRONG[i].text, code);
@@ -384,7 +334,7 @@ static void a_report_cut_at_any_byte_is_refused(void **state)
     size_t whole = strlen(made);
 
     for (size_t n = 0; n < whole; n += n < 40 ? 1 : 3) {
-        write_file("cut.json", made, n);
+        tool_write("cut.json", made, n);
         int code = run("export cut.json --csv");
         if (code != 4) {
             fail_msg("%zu of %zu bytes: exit %d", n, whole, code);
@@ -397,13 +347,13 @@ static void a_recording_cut_in_a_line_gives_the_frames_before(void **state)
     (void)state;
     make_recording("recording.jsonl", 30, 20);
     size_t n = strlen(made);
-    write_file("recording.jsonl", made, n - 40);
+    tool_write("recording.jsonl", made, n - 40);
 
     assert_int_equal(run("render recording.jsonl -o recording.html"), 3);
     assert_int_equal(run("export recording.jsonl --perfetto"), 3);
 
     json_decref(parsed());
-    read_into("recording.html", out);
+    tool_read("recording.html", out);
     assert_says(out, "The report is incomplete.");
     assert_says(out, "29 frames.");
 }
@@ -429,11 +379,11 @@ static void many_rows_take_bounded_room(void **state)
     n += (size_t)snprintf(made + n, BIG - n, "],\"total\":{\"memory\":%lld,\"disk\":%d}}]}", sum,
                           COUNT);
     assert_true(n < BIG - 1);
-    write_file("many.json", made, n);
+    tool_write("many.json", made, n);
 
     assert_int_equal(run("render many.json -o many.html"), 0);
 
-    assert_true(read_into("many.html", out) < 200000);
+    assert_true(tool_read("many.html", out) < 200000);
     assert_says(out, "99600 other rows");
     assert_says(out, "and 99976 smaller");
     assert_int_equal(run("diff many.json many.json --fail-over 0"), 0);
@@ -460,7 +410,7 @@ static void a_page_needs_nothing_but_itself(void **state)
     assert_int_equal(run("render recording.jsonl -o time.svg"), 0);
 
     for (size_t i = 0; i < 4; i++) {
-        assert_true(read_into(NAMES[i], out) > 1000);
+        assert_true(tool_read(NAMES[i], out) > 1000);
         for (size_t k = 0; k < sizeof(NEVER) / sizeof(NEVER[0]); k++) {
             if (strstr(out, NEVER[k])) {
                 fail_msg("%s has %s", NAMES[i], NEVER[k]);
@@ -485,13 +435,13 @@ static void names_do_not_become_markup(void **state)
 
     assert_int_equal(run("render hostile.json -o hostile.html"), 0);
     assert_int_equal(run("render recording.jsonl -o event.html"), 0);
-    read_into("hostile.html", out);
+    tool_read("hostile.html", out);
     assert_null(strstr(out, "<script"));
     assert_null(strchr(out, '\033'));
     assert_null(strstr(out, "\xe2\x80\xae"));
     assert_says(out, "&lt;/text&gt;&lt;script&gt;alert(1)");
     assert_says(out, "&quot;onload=x&#39; &amp;");
-    read_into("event.html", out);
+    tool_read("event.html", out);
     assert_null(strstr(out, "<i>"));
     assert_says(out, "&lt;i&gt;dropped");
     assert_int_equal(run("diff plain.json hostile.json"), 0);
@@ -504,9 +454,9 @@ static void the_same_report_gives_the_same_bytes(void **state)
     make_pair();
     assert_int_equal(run("render before.json -o one.html"), 0);
     assert_int_equal(run("render before.json -o two.html"), 0);
-    size_t n = read_into("one.html", out);
+    size_t n = tool_read("one.html", out);
 
-    assert_int_equal(read_into("two.html", errors), n);
+    assert_int_equal(tool_read("two.html", errors), n);
     assert_memory_equal(out, errors, n);
 }
 
@@ -514,16 +464,16 @@ static void a_page_is_not_written_over_another_file(void **state)
 {
     (void)state;
     make_pair();
-    write_file("mine.html", "mine", 4);
+    tool_write("mine.html", "mine", 4);
     assert_int_equal(run("render before.json -o mine.html"), 2);
     assert_says(errors, "-f overwrites it");
-    assert_int_equal(read_into("mine.html", out), 4);
+    assert_int_equal(tool_read("mine.html", out), 4);
 
-    write_file("broken.json", "{", 1);
+    tool_write("broken.json", "{", 1);
     assert_int_equal(run("render broken.json -f -o mine.html"), 4);
-    assert_int_equal(read_into("mine.html", out), 4);
+    assert_int_equal(tool_read("mine.html", out), 4);
     assert_int_equal(run("render before.json -f -o mine.html"), 0);
-    assert_true(read_into("mine.html", out) > 1000);
+    assert_true(tool_read("mine.html", out) > 1000);
     assert_int_equal(run("render before.json -o nowhere/page.html"), 2);
 }
 
@@ -550,7 +500,7 @@ static void a_page_of_a_recording_has_its_peak_budget_and_events(void **state)
 
     assert_int_equal(run("render recording.jsonl -f -o time.html --budget 900kB --si"), 0);
 
-    read_into("time.html", out);
+    tool_read("time.html", out);
     assert_says(out, "peak 700.0 kB");
     assert_says(out, "budget 900.0 kB");
     assert_says(out, "of 5000 frames");
@@ -677,5 +627,5 @@ int main(void)
         cmocka_unit_test(prometheus_names_each_metric_and_each_label_set_once),
         cmocka_unit_test(a_trace_is_json_whose_counters_add_up),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, tool_set_up, NULL);
 }
