@@ -49,6 +49,7 @@ plim_status plim_lines_open(const char *root, const char *path, plim_lines *out,
 {
     out->begin = out->end = 0;
     out->at_end = out->cutting = false;
+    out->separator = '\n';
     out->fd = open_at_root(root, path, 0);
     return out->fd < 0 ? refuse_open("a file of the system", root, path, err) : PLIM_OK;
 }
@@ -81,7 +82,7 @@ static char *lines_piece(plim_lines *self, bool *whole)
 {
     for (;;) {
         char *start = self->buffer + self->begin;
-        char *newline = memchr(start, '\n', self->end - self->begin);
+        char *newline = memchr(start, self->separator, self->end - self->begin);
         if (newline) {
             *newline = 0;
             self->begin = (size_t)(newline - self->buffer) + 1;

@@ -15,8 +15,9 @@
 /* A text file line by line, without a heap: a line longer than the buffer is cut. */
 typedef struct plim_lines {
     int fd;
-    size_t begin, end; /* of what was read and not handed out */
-    bool at_end, cutting;
+    size_t begin, end;    /* of what was read and not handed out */
+    bool at_end, cutting; /* cutting: the line handed out last was cut */
+    char separator;       /* '\n'; 0 for lists of the kernel, such as an environment */
     char buffer[4096];
 } plim_lines;
 

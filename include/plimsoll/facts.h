@@ -140,6 +140,9 @@ typedef enum plim_unit {
     X(PYTORCH_NO_CACHING, "pytorch.no_caching", FLAG, "PYTORCH_NO_CUDA_MEMORY_CACHING")            \
     X(PYTORCH_FRACTION, "pytorch.memory_fraction", RATIO, "set_per_process_memory_fraction")       \
     X(PYTORCH_UNKNOWN, "pytorch.unknown", TEXT, "first setting that PyTorch does not know")        \
+    X(PYTORCH_REFUSED, "pytorch.refused", TEXT, "first setting whose value PyTorch refuses")       \
+    X(PYTORCH_NATIVE_ONLY, "pytorch.native_only", TEXT, "first one that only native reads")        \
+    X(PYTORCH_CONF_UNREAD, "pytorch.conf_unread", TEXT, "variable that another one hides")         \
     X(ORT_ARENA, "ort.arena_extend_strategy", TEXT, "kNextPowerOfTwo or kSameAsRequested")         \
     X(ORT_LIMIT, "ort.gpu_mem_limit", BYTES, "of its CUDA arena")                                  \
     X(ORT_MEMORY_PATTERN, "ort.memory_pattern", FLAG, "activations in one block")                  \
@@ -148,9 +151,13 @@ typedef enum plim_unit {
     X(MALLOC_MMAP, "malloc.mmap_threshold", BYTES, "larger blocks are mapped")                     \
     X(MALLOC_TRIM, "malloc.trim_threshold", BYTES, "top that is kept")                             \
     X(MALLOC_TCACHE, "malloc.tcache_count", COUNT, "blocks that each thread keeps")                \
+    X(MALLOC_TOP_PAD, "malloc.top_pad", BYTES, "asked for on top of each growth")                  \
+    X(MALLOC_HUGE, "malloc.hugetlb", COUNT, "1: madvise large pages, 2: hugetlb")                  \
+    X(MALLOC_UNKNOWN, "malloc.unknown", TEXT, "first setting that glibc reads past")               \
     X(MALLOC_LIBRARY, "malloc.library", TEXT, "jemalloc, tcmalloc, mimalloc when preloaded")       \
     X(CUDA_LAZY, "cuda.module_loading", TEXT, "LAZY or EAGER")                                     \
-    X(CUDA_DEVICES, "cuda.visible_devices", TEXT, "CUDA_VISIBLE_DEVICES")                          \
+    X(CUDA_DEVICES, "cuda.visible_devices", TEXT, "CUDA_VISIBLE_DEVICES; none: empty or -1")       \
+    X(SETTINGS_OF, "settings.of", TEXT, "environment that was read; absent: none was")             \
     /* card: the engine that is to be loaded, when there is one */                                 \
     X(CARD_NAME, "card.name", TEXT, "model")                                                       \
     X(CARD_BACKEND, "card.backend", TEXT, "onnxruntime, tensorrt, null")                           \

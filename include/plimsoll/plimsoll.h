@@ -29,6 +29,7 @@
 #include "plimsoll/recording.h"
 #include "plimsoll/report.h"
 #include "plimsoll/runtime.h"
+#include "plimsoll/settings.h"
 #include "plimsoll/status.h"
 #include "plimsoll/survey.h"
 #include "plimsoll/tensor.h"
