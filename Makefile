@@ -101,6 +101,9 @@ $(B)/%.o: %.c $(B)/.flags | build/.packages
 	$(call say,CC $<)
 	$(Q)mkdir -p $(@D) && $(CC) $(OUR_CFLAGS) $(OS_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# the tables that builtin.c has the assembler include
+$(B)/platform/policy/builtin.o: $(wildcard platform/policy/*.table)
+
 $(B)/libplimsoll.a: $(LIB_OBJ)
 	$(call say,AR $@)
 	$(Q)rm -f $@ && ar rcs $@ $^

@@ -25,6 +25,7 @@
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
+#include "plimsoll/policy.h"
 #include "plimsoll/provider.h"
 #include "plimsoll/recording.h"
 #include "plimsoll/report.h"
