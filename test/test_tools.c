@@ -333,7 +333,7 @@ static void every_key_of_the_json_is_documented(void **state)
     check_json("plimsoll", "run keys.yaml --json --report keys.json", "plimsoll-report/1");
     check_json("memreport", "show --json keys.json", "plimsoll-report/1");
     read_page("docs/man/memreport.1");
-    check_json("memreport", "host --json", "plimsoll-host/1");
+    check_json("memreport", "host --json", "plimsoll-host/2");
 }
 
 static void run_ends_with_a_report_that_memreport_shows(void **state)

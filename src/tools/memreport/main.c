@@ -26,6 +26,7 @@ static const char HELP[] =
     "       memreport replay [options] RECORDING\n"
     "       memreport post [--last N] [options] FILE\n"
     "       memreport host [options]\n"
+    "       memreport --capture DIR [--root DIR]\n"
     "       memreport diff BEFORE.json AFTER.json [options]\n"
     "       memreport render REPORT.json -o PAGE.html|PICTURE.svg [options]\n"
     "       memreport export REPORT.json --csv|--prometheus|--perfetto [options]\n\n"
@@ -56,6 +57,12 @@ static const char HELP[] =
     "  --last N          post: that many events of a black box (20; 0: all)\n"
     "  --fail-over SIZE  exit 1 when the peak is above; with episode and dataset: when an episode\n"
     "                    needs more\n\n"
+    "options of host:\n"
+    "  --root DIR        a captured machine instead of this one\n"
+    "  --snapshot DIR    for what a container lacks: a folder captured on its host\n"
+    "  --capture DIR     copy what the probes read into a new folder, for --root and --snapshot;\n"
+    "                    no serial numbers, addresses, names of users or programs\n\n";
+static const char HELP_REST[] =
     "options of live and replay (live on a terminal: a view that stays in place; q quits):\n"
     "  --pid PID         open this process up; without: all of the machine, and who publishes\n"
     "  --account FILE    its account, where it is not found by itself\n"
@@ -79,6 +86,12 @@ static const char HELP[] =
     "  --help, --version\n\n"
     "exit: 0 fine, 1 above the cap, --budget or --fail-over, 2 wrong command line,\n"
     "3 incomplete, 4 nothing readable, 5 the system failed\n";
+
+static void print_help(FILE *to)
+{
+    fputs(HELP, to);
+    fputs(HELP_REST, to);
+}
 
 static int usage(const char *format, const char *word)
 {
@@ -110,9 +123,20 @@ bool report_to_size(const char *text, uint64_t *out)
     return false;
 }
 
+static bool takes_folder(const char *word, request *r, const char ***out)
+{
+    *out = strcmp(word, "--root") == 0       ? &r->root
+           : strcmp(word, "--snapshot") == 0 ? &r->snapshot
+           : strcmp(word, "--capture") == 0  ? &r->capture
+                                             : NULL;
+    return *out != NULL;
+}
+
+/* The first word is the command; --capture needs none. */
 static int parse(int argc, char **argv, request *r)
 {
-    for (int i = 2; i < argc; i++) {
+    const char **folder;
+    for (int i = argv[1][0] == '-' ? 1 : 2; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             r->json = true;
         } else if (strcmp(argv[i], "--si") == 0) {
@@ -123,6 +147,11 @@ static int parse(int argc, char **argv, request *r)
             if (!report_to_size(argv[++i], &r->fail_over)) {
                 return usage("--fail-over '%s': a size with a unit", argv[i]);
             }
+        } else if (takes_folder(argv[i], r, &folder)) {
+            if (i + 1 == argc || !argv[i + 1][0]) {
+                return usage("%s wants a folder", argv[i]);
+            }
+            *folder = argv[++i];
         } else if (argv[i][0] != '-' && !r->file) {
             r->file = argv[i];
         } else {
@@ -206,15 +235,15 @@ int report_print(const request *r, const plim_report *report)
 
 int main(int argc, char **argv)
 {
-    request r = {.json = false};
+    request r = {.root = ""};
     if (argc < 2) {
-        fputs(HELP, stderr);
+        print_help(stderr);
         return REPORT_USAGE;
     }
     int code = post_main(argc, argv);
     for (int i = 1; i < argc && code < 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(HELP, stdout);
+            print_help(stdout);
             return report_finish(REPORT_OK);
         }
     }
@@ -232,9 +261,16 @@ int main(int argc, char **argv)
         return code;
     }
     code = parse(argc, argv, &r);
-    if (code == REPORT_OK && strcmp(argv[1], "show") == 0) {
+    bool is_host = strcmp(argv[1], "host") == 0;
+    if (code == REPORT_OK && !is_host && !r.capture && (r.root[0] || r.snapshot)) {
+        code = usage("%s takes no --root and no --snapshot", argv[1]);
+    } else if (code == REPORT_OK && r.capture && (argv[1][0] == '-' || is_host)) {
+        code = r.file || r.snapshot || r.json
+                   ? usage("%s stands alone, but for --root", "--capture")
+                   : capture_command(&r);
+    } else if (code == REPORT_OK && strcmp(argv[1], "show") == 0) {
         code = r.file ? show(&r) : usage("%s wants one report", "show");
-    } else if (code == REPORT_OK && strcmp(argv[1], "host") == 0) {
+    } else if (code == REPORT_OK && is_host) {
         code = r.file ? usage("%s takes no file", "host") : host(&r);
     } else if (code == REPORT_OK) {
         code = usage("unknown command '%s'; memreport --help lists them", argv[1]);

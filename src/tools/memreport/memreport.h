@@ -19,12 +19,14 @@ enum {
 
 typedef struct request {
     const char *file;
+    const char *root, *snapshot, *capture; /* root "": this machine; the others may be NULL */
     uint64_t fail_over;
     bool json, si;
 } request;
 
-int show(const request *r); /* a report from a file, with its run when there is one */
-int host(const request *r); /* the machine: what it is, and its kernel's figures */
+int show(const request *r);            /* a report from a file, with its run when there is one */
+int host(const request *r);            /* the machine: what it is, and its kernel's figures */
+int capture_command(const request *r); /* its files, as a folder that stands for it */
 int report_print(const request *r, const plim_report *report);
 int report_verdict(const request *r, const plim_report *report);
 /* "512 MiB", "1GB"; false: no size with a unit. */
