@@ -111,6 +111,7 @@ static plim_status open_direct(stream *s, size_t index, plim_error *err)
         return fail_open(s, index, PLIM_E_UNSUPPORTED, 0, "direct reads of a memory file system",
                          err);
     }
+    char words[48];
     int code = plim_stream_fault(s, STREAM_SITE_DIRECT);
     if (code == 0) {
         s->fds[index] = reopen(file, O_RDONLY | O_DIRECT | O_CLOEXEC);
@@ -123,7 +124,7 @@ static plim_status open_direct(stream *s, size_t index, plim_error *err)
         say(s,
             code == EFAULT ? "direct reads: the target memory refuses them (%s)"
                            : "direct reads: the file system refuses O_DIRECT (%s)",
-            strerrorname_np(code));
+            strerror_r(code, words, sizeof(words)));
         return fail_open(s, index, PLIM_E_UNSUPPORTED, code, "direct reads", err);
     }
     return fail_open(s, index, PLIM_E_IO, code, "open for direct reads", err);

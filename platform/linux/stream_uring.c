@@ -51,6 +51,7 @@ static int init_ring(stream *s)
 
 static plim_status open_uring(stream *s, plim_error *err)
 {
+    char words[48];
     int code = init_ring(s);
     if (code == 0) {
         code = -io_uring_register_files(ring_of(s), s->fds, (unsigned int)s->file_count);
@@ -60,7 +61,7 @@ static plim_status open_uring(stream *s, plim_error *err)
     }
     if (code != 0) {
         snprintf(s->stats->path_reason, sizeof(s->stats->path_reason), "io_uring is refused (%s)",
-                 strerrorname_np(code));
+                 strerror_r(code, words, sizeof(words)));
         return PLIM_FAIL(err, PLIM_E_UNSUPPORTED, .what = "io_uring", .os_errno = code);
     }
     s->ring_bytes = ring_of(s)->sq.ring_sz + s->depth * sizeof(struct io_uring_sqe);

@@ -55,14 +55,6 @@ static const option OPTIONS[] = {
     {"--columns", O_COLUMNS, FOR_BOTH, 0},
 };
 
-static int usage(const char *format, const char *word)
-{
-    fprintf(stderr, "memreport: ");
-    fprintf(stderr, format, word);
-    fprintf(stderr, "\n'memreport --help' lists the options\n");
-    return REPORT_USAGE;
-}
-
 static bool to_number(const char *text, uint64_t limit, uint64_t *out)
 {
     char *end;
@@ -94,11 +86,12 @@ static int take_sort(live_request *r, const char *value)
             return REPORT_OK;
         }
     }
-    return usage("--sort '%s': kind, size, change or name", value);
+    return report_usage("--sort '%s': kind, size, change or name", value);
 }
 
 static int take_value(live_request *r, const option *o, const char *value)
 {
+    const char *why;
     char *at = (char *)r + o->at;
     uint64_t n = 0;
     switch (o->kind) {
@@ -107,18 +100,18 @@ static int take_value(live_request *r, const option *o, const char *value)
         return REPORT_OK;
     case O_FILE:
         if (r->file_count == PLIM_MACHINE_FILES_MAX) {
-            return usage("--file '%s': at most 32 files", value);
+            return report_usage("--file '%s': at most 32 files", value);
         }
         r->files[r->file_count++] = value;
         return REPORT_OK;
     case O_SECONDS:
         return to_interval(value, (uint64_t *)(void *)at)
                    ? REPORT_OK
-                   : usage("--interval '%s': seconds, or as 200ms; 10ms to a day", value);
+                   : report_usage("--interval '%s': seconds, or as 200ms; 10ms to a day", value);
     case O_SIZE:
-        return report_to_size(value, (uint64_t *)(void *)at)
+        return size_parse(value, (uint64_t *)(void *)at, &why)
                    ? REPORT_OK
-                   : usage("--fail-over '%s': a size with a unit", value);
+                   : report_usage("--fail-over: %s", why);
     case O_SORT:
         return take_sort(r, value);
     default:
@@ -126,9 +119,9 @@ static int take_value(live_request *r, const option *o, const char *value)
     }
     const uint64_t limit = o->kind == O_COLUMNS ? LIVE_COLUMNS : UINT32_MAX;
     if (!to_number(value, limit, &n) || n == 0 || (o->kind == O_COLUMNS && n < 80)) {
-        return usage(o->kind == O_COLUMNS ? "--columns '%s': 80 to 240"
-                                          : "'%s' is not a number above 0",
-                     value);
+        return report_usage(o->kind == O_COLUMNS ? "--columns '%s': 80 to 240"
+                                                 : "'%s' is not a number above 0",
+                            value);
     }
     if (o->kind == O_PID) {
         r->pid = (uint32_t)n;
@@ -143,13 +136,13 @@ static int take_value(live_request *r, const option *o, const char *value)
 static int check(const live_request *r, bool is_replay)
 {
     if (is_replay && !r->replay) {
-        return usage("%s wants the file of a recording", "replay");
+        return report_usage("%s wants the file of a recording", "replay");
     }
     if (r->account && !r->pid) {
-        return usage("%s goes with --pid", "--account");
+        return report_usage("%s goes with --pid", "--account");
     }
     if (r->output && r->form == LIVE_TEXT && !r->is_batch && !r->is_once && !r->count) {
-        return usage("%s wants --once, --batch, --count or a form for machines", "-o");
+        return report_usage("%s wants --once, --batch, --count or a form for machines", "-o");
     }
     return REPORT_OK;
 }
@@ -169,14 +162,14 @@ int live_options(int argc, char **argv, live_request *out)
             continue;
         }
         if (!o || !(o->commands & command)) {
-            return usage("unexpected '%s'", argv[i]);
+            return report_usage("unexpected '%s'", argv[i]);
         }
         if (o->kind == O_FLAG) {
             *((bool *)((char *)out + o->at)) = true;
         } else if (o->kind == O_FORM) {
             out->form = (live_form)o->at;
         } else if (i + 1 == argc) {
-            return usage("%s wants a value", argv[i]);
+            return report_usage("%s wants a value", argv[i]);
         } else {
             int code = take_value(out, o, argv[++i]);
             if (code != REPORT_OK) {

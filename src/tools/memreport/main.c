@@ -93,34 +93,12 @@ static void print_help(FILE *to)
     fputs(HELP_REST, to);
 }
 
-static int usage(const char *format, const char *word)
+int report_usage(const char *format, const char *word)
 {
     fprintf(stderr, "memreport: ");
     fprintf(stderr, format, word);
     fprintf(stderr, "\n'memreport --help' lists the options\n");
     return REPORT_USAGE;
-}
-
-/* "512 MiB", "1GB"; the units of the manifest. */
-bool report_to_size(const char *text, uint64_t *out)
-{
-    static const struct {
-        const char *name;
-        double bytes;
-    } UNITS[] = {{"B", 1},        {"kB", 1e3},        {"MB", 1e6},          {"GB", 1e9},
-                 {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
-    char *end;
-    double n = strtod(text, &end);
-    while (*end == ' ') {
-        end++;
-    }
-    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
-        if (end != text && strcmp(end, UNITS[i].name) == 0 && n >= 0 && n * UNITS[i].bytes < 9e18) {
-            *out = (uint64_t)(n * UNITS[i].bytes);
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool takes_folder(const char *word, request *r, const char ***out)
@@ -142,20 +120,21 @@ static int parse(int argc, char **argv, request *r)
         } else if (strcmp(argv[i], "--si") == 0) {
             r->si = true;
         } else if (strcmp(argv[i], "--fail-over") == 0 && i + 1 == argc) {
-            return usage("%s wants a value", argv[i]);
+            return report_usage("%s wants a value", argv[i]);
         } else if (strcmp(argv[i], "--fail-over") == 0) {
-            if (!report_to_size(argv[++i], &r->fail_over)) {
-                return usage("--fail-over '%s': a size with a unit", argv[i]);
+            const char *why;
+            if (!size_parse(argv[++i], &r->fail_over, &why)) {
+                return report_usage("--fail-over: %s", why);
             }
         } else if (takes_folder(argv[i], r, &folder)) {
             if (i + 1 == argc || !argv[i + 1][0]) {
-                return usage("%s wants a folder", argv[i]);
+                return report_usage("%s wants a folder", argv[i]);
             }
             *folder = argv[++i];
         } else if (argv[i][0] != '-' && !r->file) {
             r->file = argv[i];
         } else {
-            return usage("unexpected '%s'", argv[i]);
+            return report_usage("unexpected '%s'", argv[i]);
         }
     }
     return REPORT_OK;
@@ -263,17 +242,17 @@ int main(int argc, char **argv)
     code = parse(argc, argv, &r);
     bool is_host = strcmp(argv[1], "host") == 0;
     if (code == REPORT_OK && !is_host && !r.capture && (r.root[0] || r.snapshot)) {
-        code = usage("%s takes no --root and no --snapshot", argv[1]);
+        code = report_usage("%s takes no --root and no --snapshot", argv[1]);
     } else if (code == REPORT_OK && r.capture && (argv[1][0] == '-' || is_host)) {
         code = r.file || r.snapshot || r.json
-                   ? usage("%s stands alone, but for --root", "--capture")
+                   ? report_usage("%s stands alone, but for --root", "--capture")
                    : capture_command(&r);
     } else if (code == REPORT_OK && strcmp(argv[1], "show") == 0) {
-        code = r.file ? show(&r) : usage("%s wants one report", "show");
+        code = r.file ? show(&r) : report_usage("%s wants one report", "show");
     } else if (code == REPORT_OK && is_host) {
-        code = r.file ? usage("%s takes no file", "host") : host(&r);
+        code = r.file ? report_usage("%s takes no file", "host") : host(&r);
     } else if (code == REPORT_OK) {
-        code = usage("unknown command '%s'; memreport --help lists them", argv[1]);
+        code = report_usage("unknown command '%s'; memreport --help lists them", argv[1]);
     }
     return report_finish(code);
 }

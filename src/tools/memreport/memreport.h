@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "plimsoll/report.h"
+#include "src/tools/sizes.h"
 
 enum {
     REPORT_OK = 0,
@@ -29,8 +30,8 @@ int host(const request *r);            /* the machine: what it is, and its kerne
 int capture_command(const request *r); /* its files, as a folder that stands for it */
 int report_print(const request *r, const plim_report *report);
 int report_verdict(const request *r, const plim_report *report);
-/* "512 MiB", "1GB"; false: no size with a unit. */
-bool report_to_size(const char *text, uint64_t *out);
+/* "memreport: " and the message, in which %s is @word, and how to get help; REPORT_USAGE. */
+int report_usage(const char *format, const char *word);
 int report_refuse(const char *doing, const plim_error *err);
 /* Standard output to its end: @code, or INTERNAL and a word about it when that failed. */
 int report_finish(int code);

@@ -35,13 +35,6 @@ static const char HELP[] =
     "exit: 0 fine, 1 above --fail-over, 2 wrong command line, 3 damaged or cut, 4 no black box,\n"
     "5 the system failed\n";
 
-static int usage(const char *what, const char *word)
-{
-    fprintf(stderr, "memreport post: %s%s%s%s\n'memreport post --help' lists the options\n", what,
-            word ? " '" : "", word ? word : "", word ? "'" : "");
-    return REPORT_USAGE;
-}
-
 static bool to_count(const char *text, uint64_t *out)
 {
     char *end;
@@ -55,6 +48,7 @@ static int parse(int argc, char **argv, post *p)
 {
     for (int i = 2; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        const char *why;
         bool is_last = strcmp(name, "--last") == 0;
         if (strcmp(name, "--json") == 0) {
             p->json = true;
@@ -62,21 +56,22 @@ static int parse(int argc, char **argv, post *p)
             p->si = true;
         } else if (is_last || strcmp(name, "--fail-over") == 0) {
             if (!value) {
-                return usage("a value is wanted after", name);
+                return report_usage("%s wants a value", name);
             }
-            if (is_last ? !to_count(value, &p->last) : !report_to_size(value, &p->fail_over)) {
-                return usage(is_last ? "--last wants a number, not"
-                                     : "--fail-over wants a size with a unit, not",
-                             value);
+            if (is_last && !to_count(value, &p->last)) {
+                return report_usage("--last wants a number, not '%s'", value);
+            }
+            if (!is_last && !size_parse(value, &p->fail_over, &why)) {
+                return report_usage("--fail-over: %s", why);
             }
             i++;
         } else if (name[0] != '-' && !p->path) {
             p->path = name;
         } else {
-            return usage("unexpected", name);
+            return report_usage("unexpected '%s'", name);
         }
     }
-    return p->path ? REPORT_OK : usage("which file?", NULL);
+    return p->path ? REPORT_OK : report_usage("post: %s", "which file?");
 }
 
 /* ---- read ---- */

@@ -65,14 +65,6 @@ static const option OPTIONS[] = {
     {"-v", O_FLAG, FOR_EPISODE, AT(is_verbose)},
 };
 
-static int usage(const char *format, const char *word)
-{
-    fprintf(stderr, "memreport: ");
-    fprintf(stderr, format, word);
-    fprintf(stderr, "\n'memreport --help' lists the options\n");
-    return REPORT_USAGE;
-}
-
 static bool to_count(const char *text, char **end, uint64_t *out)
 {
     errno = 0;
@@ -98,30 +90,6 @@ static bool to_range(const char *text, recorded_request *r)
            (*end == '-' && to_count(end + 1, &end, &r->last) && *end == 0 && r->last >= r->first);
 }
 
-/* "512 MiB", "8GiB", "5.9GB", and plain bytes. */
-static bool to_bytes(const char *text, uint64_t *out)
-{
-    static const struct {
-        const char *name;
-        double bytes;
-    } UNITS[] = {{"", 1},       {"B", 1},         {"kB", 1e3},        {"MB", 1e6},
-                 {"GB", 1e9},   {"KiB", 1024.0},  {"MiB", 1048576.0}, {"GiB", 1073741824.0},
-                 {"k", 1024.0}, {"M", 1048576.0}, {"G", 1073741824.0}};
-    char *end;
-    double n = strtod(text, &end);
-    while (*end == ' ') {
-        end++;
-    }
-    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
-        if (text[0] >= '0' && text[0] <= '9' && strcmp(end, UNITS[i].name) == 0 &&
-            n * UNITS[i].bytes < 9e18) {
-            *out = (uint64_t)(n * UNITS[i].bytes);
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool to_choice(const char *text, const char *const *names, int *out)
 {
     for (int i = 0; names[i]; i++) {
@@ -143,25 +111,25 @@ static int set_choice(const option *o, const char *value, recorded_request *r)
     switch (o->kind) {
     case O_PIXELS:
         if (!to_choice(value, PIXELS, &n)) {
-            return usage("--as '%s': rgb24, nv12, native, pil, f16 or f32", value);
+            return report_usage("--as '%s': rgb24, nv12, native, pil, f16 or f32", value);
         }
         r->pixels = (plim_pixel_form)n;
         return REPORT_OK;
     case O_UNITS:
         if (!to_choice(value, UNITS, &n)) {
-            return usage("--units '%s': iec, si or bytes", value);
+            return report_usage("--units '%s': iec, si or bytes", value);
         }
         r->units = (recorded_units)n;
         return REPORT_OK;
     case O_SORT:
         if (!to_choice(value, SORTS, &n)) {
-            return usage("--sort '%s': size, name or disk", value);
+            return report_usage("--sort '%s': size, name or disk", value);
         }
         r->sort = (recorded_sort)n;
         return REPORT_OK;
     default:
         if (!to_choice(value, VIEWS, &n)) {
-            return usage("--view '%s': all or gr00t", value);
+            return report_usage("--view '%s': all or gr00t", value);
         }
         r->is_gr00t = n == 1;
         return REPORT_OK;
@@ -171,26 +139,31 @@ static int set_choice(const option *o, const char *value, recorded_request *r)
 static int set_value(const option *o, const char *value, recorded_request *r)
 {
     uint64_t *to = (uint64_t *)(void *)((char *)r + o->at);
+    const char *why;
     char *end;
     switch (o->kind) {
     case O_COUNT:
         if (!to_count(value, &end, to) || *end || !*to || *to > UINT32_MAX) {
-            return usage("'%s' is not a number from 1 on", value);
+            return report_usage("'%s' is not a number from 1 on", value);
         }
         return REPORT_OK;
     case O_SIZE:
-        if (!to_bytes(value, to) || !*to) {
-            return usage("'%s' is not a size: 8GiB, 512 MiB, 5.9GB", value);
+        if (!size_parse(value, to, &why)) {
+            return report_usage("%s", why);
+        }
+        if (!*to) {
+            return report_usage("'%s': a size above 0", value);
         }
         return REPORT_OK;
     case O_RANGE:
-        return to_range(value, r) ? REPORT_OK : usage("-e '%s': a number, A-B or all", value);
+        return to_range(value, r) ? REPORT_OK
+                                  : report_usage("-e '%s': a number, A-B or all", value);
     case O_TEXT:
         r->output = value;
         return REPORT_OK;
     case O_ENGINE:
         if (r->engine_count == RECORDED_ENGINES) {
-            return usage("%s: more than 16 engines", "--engine");
+            return report_usage("%s: more than 16 engines", "--engine");
         }
         r->engines[r->engine_count++] = value;
         return REPORT_OK;
@@ -219,21 +192,21 @@ static int parse(int argc, char **argv, unsigned command, recorded_request *r)
         }
         if (is_only_names || argv[i][0] != '-' || !argv[i][1]) {
             if (r->path) {
-                return usage("unexpected '%s': one data set at a time", argv[i]);
+                return report_usage("unexpected '%s': one data set at a time", argv[i]);
             }
             r->path = argv[i];
             continue;
         }
         const option *o = find_option(argv[i]);
         if (!o || !(o->commands & command)) {
-            return usage(o ? "this command takes no %s" : "unknown option '%s'", argv[i]);
+            return report_usage(o ? "this command takes no %s" : "unknown option '%s'", argv[i]);
         }
         if (o->kind == O_FLAG) {
             *((bool *)(void *)r + o->at) = true;
         } else if (o->kind == O_FORMAT) {
             r->form = strcmp(o->name, "--csv") == 0 ? RECORDED_CSV : RECORDED_JSON;
         } else if (i + 1 == argc) {
-            return usage("%s wants a value", argv[i]);
+            return report_usage("%s wants a value", argv[i]);
         } else {
             int code = set_value(o, argv[++i], r);
             if (code != REPORT_OK) {
@@ -260,7 +233,7 @@ static int show_formats(const recorded_request *r)
 {
     const char *name, *reads, *why;
     if (r->path) {
-        return usage("unexpected '%s'", r->path);
+        return report_usage("unexpected '%s'", r->path);
     }
     if (r->form == RECORDED_JSON) {
         printf("{\"schema\":\"%s\",\"tool\":\"memreport %s\",\"kind\":\"formats\",\"formats\":[",
@@ -384,7 +357,7 @@ int recorded_main(int argc, char **argv)
         return show_formats(&r);
     }
     if (!r.path) {
-        return usage("%s wants a data set: a folder or a file", argv[1]);
+        return report_usage("%s wants a data set: a folder or a file", argv[1]);
     }
     return run(command, &r);
 }

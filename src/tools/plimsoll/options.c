@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.c - the command line, sizes with units, and "did you mean".
+/* options.c - the command line, and "did you mean".
  *
  * Refuses every option that is not in the command's table and every value that does not parse,
- * naming both; a unit is required, so that 256 is never mistaken for bytes or for MiB.
+ * naming both.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -66,52 +66,6 @@ bool count_parse(const char *text, uint64_t *out)
     }
     *out = n;
     return *text == 0;
-}
-
-bool size_parse(const char *text, uint64_t *out, const char **why)
-{
-    static const struct {
-        const char *unit;
-        double bytes;
-    } UNITS[] = {{"B", 1},
-                 {"kB", 1e3},
-                 {"MB", 1e6},
-                 {"GB", 1e9},
-                 {"TB", 1e12},
-                 {"KiB", 1024},
-                 {"MiB", 1024 * 1024},
-                 {"GiB", 1073741824.0},
-                 {"TiB", 1099511627776.0}};
-    char *end;
-    *why = "a size is a number and a unit, such as 256 MiB or 1.5 GB";
-    if (!isdigit((unsigned char)*text)) {
-        return false;
-    }
-    double number = strtod(text, &end);
-    while (*end == ' ') {
-        end++;
-    }
-    if (*end == 0 && number == 0.0) {
-        *out = 0;
-        return true;
-    }
-    if (*end == 0) {
-        *why = "the unit is missing: B, kB, MB, GB (10^3) or KiB, MiB, GiB (2^10)";
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
-        if (strcmp(end, UNITS[i].unit) == 0) {
-            double bytes = number * UNITS[i].bytes;
-            *why = "the size does not fit in 63 bits";
-            if (bytes >= 9.2e18) {
-                return false;
-            }
-            *out = (uint64_t)bytes;
-            return true;
-        }
-    }
-    *why = "unknown unit: B, kB, MB, GB, TB (10^3) or KiB, MiB, GiB, TiB (2^10)";
-    return false;
 }
 
 tool_exit usage_error(const command *c, const char *format, ...)

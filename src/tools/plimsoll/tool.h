@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "plimsoll/plimsoll.h"
+#include "src/tools/sizes.h"
 
 typedef enum tool_exit {
     TOOL_OK = 0,
@@ -56,9 +57,6 @@ bool options_parse(const command *c, const option *options, size_t count, int ar
 tool_exit usage_error(const command *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* "256 MiB", "1.5GB", "0"; units B kB MB GB TB (10^3) and KiB MiB GiB TiB (2^10). On failure
- * *why says what is wrong. */
-bool size_parse(const char *text, uint64_t *out, const char **why);
 bool count_parse(const char *text, uint64_t *out);
 /* The word of a NULL-terminated list that was probably meant; NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *words);
