@@ -11,16 +11,22 @@
 #include <string.h>
 
 #include "arena/opts.h"
+#include "plimsoll/policy.h"
 
-/* What a source may take from those before it: the module needs the kernel's count of cores and
- * MemTotal, the name of a JetPack needs the packages. */
+/* A source may use what those before it found: the module needs the kernel's count of cores and
+ * MemTotal, the power mode the GPU's mask, the name of a JetPack the packages. */
 static void (*const SOURCES[])(plim_probe *) = {
-    plim_probe_kernel,   /* architecture, cores */
-    plim_probe_memory,   /* meminfo and the like */
-    plim_probe_module,   /* which Jetson */
-    plim_probe_release,  /* its Jetson Linux */
-    plim_probe_packages, /* what dpkg has installed */
-    plim_probe_jetpack,  /* the name of the release, when no package has it */
+    plim_probe_kernel,          /* architecture, release, cores */
+    plim_probe_memory,          /* meminfo and the like */
+    plim_probe_devtree,         /* the chip */
+    plim_probe_module,          /* which Jetson, on which carrier */
+    plim_probe_tegra_gpu,       /* clocks, gated TPCs */
+    plim_probe_nvpmodel,        /* power mode */
+    plim_probe_multiprocessors, /* what the mode leaves of them */
+    plim_probe_release,         /* Jetson Linux, by its own file */
+    plim_probe_packages,        /* what dpkg has installed */
+    plim_probe_jetpack,         /* the name of the release, when no package has it */
+    plim_probe_name,            /* the model stands in for a name: after all tables */
 };
 
 /* ---- reading ---- */
@@ -138,9 +144,13 @@ plim_status plim_board_probe(const plim_board_opts *opts, plim_facts *facts, pli
         (o.component_limit && (!o.components || !o.out_component_count))) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "board: facts or opts");
     }
+    plim_policy builtin;
+    if (!o.policy) {
+        plim_policy_builtin(&builtin);
+    }
     plim_probe p = {.root = o.root ? o.root : "",
                     .snapshot = o.snapshot,
-                    .policy = o.policy,
+                    .policy = o.policy ? o.policy : &builtin,
                     .facts = facts,
                     .components = o.components,
                     .component_limit = o.component_limit};

@@ -15,10 +15,12 @@
 #include "platform/fsroot.h"
 #include "plimsoll/platform.h"
 
+struct plim_board_info; /* policy.h */
+
 typedef struct plim_probe {
-    const char *root;     /* never NULL; "" is this machine */
-    const char *snapshot; /* NULL: none */
-    const struct plim_policy *policy;
+    const char *root;                 /* never NULL; "" is this machine */
+    const char *snapshot;             /* NULL: none */
+    const struct plim_policy *policy; /* never NULL */
     plim_facts *facts;
     plim_component *components;          /* may be NULL */
     size_t component_limit;              /* places in components */
@@ -45,15 +47,24 @@ void plim_probe_count(plim_probe *p, plim_fact_id id, uint64_t number);
 void plim_probe_component(plim_probe *p, const char *name, const char *version, const char *where,
                           plim_confidence confidence);
 
+/* plim_probe_board - what the tables say of a board, as facts of the confidence TABLE at most. */
+void plim_probe_board(plim_probe *p, const struct plim_board_info *board,
+                      plim_confidence confidence);
+
 /* plim_text_trim - cuts blanks, tabs, CR and LF from both ends, in place. */
 char *plim_text_trim(char *text);
 
-/* The sources. */
+/* The sources, in the order of probe.c. */
 void plim_probe_kernel(plim_probe *p);
+void plim_probe_memory(plim_probe *p);
+void plim_probe_devtree(plim_probe *p);
 void plim_probe_module(plim_probe *p);
+void plim_probe_tegra_gpu(plim_probe *p);
+void plim_probe_nvpmodel(plim_probe *p);
+void plim_probe_multiprocessors(plim_probe *p);
 void plim_probe_release(plim_probe *p);
 void plim_probe_packages(plim_probe *p);
 void plim_probe_jetpack(plim_probe *p);
-void plim_probe_memory(plim_probe *p);
+void plim_probe_name(plim_probe *p);
 
 #endif

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "platform/boards.h"
 #include "platform/fsroot.h"
 #include "platform/linux/probes.h"
 #include "test/support/cm.h"
@@ -219,15 +218,6 @@ static void a_line_longer_than_the_buffer_is_cut_and_the_next_is_whole(void **st
     plim_lines_close(&lines);
 }
 
-static void an_unknown_board_is_no_error(void **state)
-{
-    (void)state;
-
-    assert_null(plim_board_find("p9999-0000"));
-    assert_null(plim_jetpack_of("99.0.0"));
-    assert_int_equal(plim_board_find("p3701-0004")->multiprocessors, 14);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,7 +233,6 @@ int main(void)
         cmocka_unit_test(control_groups_of_both_versions_are_read),
         cmocka_unit_test(the_page_cache_of_a_file_counts_whole_pages),
         cmocka_unit_test(a_line_longer_than_the_buffer_is_cut_and_the_next_is_whole),
-        cmocka_unit_test(an_unknown_board_is_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,16 +52,26 @@ static const counter_key KEYS[] = {
     KEY("CmaTotal:", cma_total),
     KEY("CmaFree:", cma_free),
     KEY("NvMapMemUsed:", nvmap_used),
+    KEY("NvMapMemFree:", nvmap_free),
 };
 #undef KEY
+
+bool plim_kib_parse(const char *text, uint64_t *out_bytes)
+{
+    uint64_t kib;
+    if (!plim_parse_u64(text, &kib) || !bytes_mul(kib, 1024, out_bytes) || *out_bytes > INT64_MAX) {
+        return false;
+    }
+    text += strspn(text, " \t");
+    return strncmp(text + strspn(text, "0123456789"), " kB", 3) == 0;
+}
 
 static void take_line(const char *line, plim_kernel_memory *out)
 {
     for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
         size_t n = strlen(KEYS[i].name);
-        uint64_t kib, bytes;
-        if (strncmp(line, KEYS[i].name, n) == 0 && plim_parse_u64(line + n, &kib) &&
-            bytes_mul(kib, 1024, &bytes) && bytes <= INT64_MAX) {
+        uint64_t bytes;
+        if (strncmp(line, KEYS[i].name, n) == 0 && plim_kib_parse(line + n, &bytes)) {
             memcpy((char *)out + KEYS[i].offset, &bytes, sizeof(bytes));
         }
     }
@@ -110,6 +120,16 @@ bool plim_zram_parse(const char *line, uint64_t *out_bytes)
     const char *at = next_word(next_word(first_word(line)));
     return plim_parse_u64(at, out_bytes) && *out_bytes <= INT64_MAX &&
            *next_word(at) != 0; /* the file has more fields: else the number may be cut */
+}
+
+/* A blank in the name is printed as \\040: words stay words. */
+bool plim_swap_parse(const char *line, bool *out_is_zram, uint64_t *out_bytes)
+{
+    const char *at = next_word(next_word(line));
+    uint64_t kib;
+    *out_is_zram = strncmp(line, "/dev/zram", 9) == 0;
+    return line[0] == '/' && plim_parse_u64(at, &kib) && bytes_mul(kib, 1024, out_bytes) &&
+           *out_bytes <= INT64_MAX && *next_word(at) != 0;
 }
 
 /* "some avg10=1.23 avg60=..." */

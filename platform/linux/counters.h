@@ -10,7 +10,7 @@ typedef struct plim_kernel_memory {
     uint64_t total, free, available, buffers, cached, shmem, anon;
     uint64_t slab_reclaimable, slab_unreclaimable, reclaimable, stacks, page_tables;
     uint64_t secondary_page_tables, percpu, vmalloc, bounce, hugetlb, zswap, balloon, unaccepted;
-    uint64_t swap_total, swap_free, cma_total, cma_free, nvmap_used;
+    uint64_t swap_total, swap_free, cma_total, cma_free, nvmap_used, nvmap_free;
 } plim_kernel_memory;
 
 /* Errors:  E_IO  no meminfo.  E_FORMAT  it has no MemTotal. */
@@ -30,6 +30,10 @@ typedef struct plim_machine_counters {
 void plim_machine_counters_read(const char *root, plim_machine_counters *out);
 
 /* Single lines, for the tests and the fuzzer. False: nothing there can be believed. */
+/* "  1234 kB" of meminfo, whole: a number whose unit was cut off may itself be cut. */
+bool plim_kib_parse(const char *text, uint64_t *out_bytes);
+/* "/dev/zram0 partition 8208620 0 5" of swaps. */
+bool plim_swap_parse(const char *line, bool *out_is_zram, uint64_t *out_bytes);
 bool plim_zram_parse(const char *line, uint64_t *out_bytes);
 bool plim_pressure_parse(const char *line, uint32_t *out_centi);
 /* Raises *order and *count to the largest block that the line of buddyinfo has free. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "platform/fsroot.h"
+#include "platform/linux/counters.h"
 #include "plimsoll/platform.h"
 
 typedef struct meminfo_key {
@@ -34,9 +35,8 @@ static void take_line(const char *line, plim_system_memory *out)
 {
     for (size_t i = 0; i < KEY_COUNT; i++) {
         size_t n = strlen(KEYS[i].name);
-        uint64_t kib, bytes;
-        if (strncmp(line, KEYS[i].name, n) == 0 && plim_parse_u64(line + n, &kib) &&
-            !__builtin_mul_overflow(kib, 1024u, &bytes)) {
+        uint64_t bytes;
+        if (strncmp(line, KEYS[i].name, n) == 0 && plim_kib_parse(line + n, &bytes)) {
             memcpy((char *)out + KEYS[i].offset, &bytes, sizeof(bytes));
         }
     }

@@ -197,16 +197,47 @@ static void read_pool(const char *root, plim_nvmap *out)
     out->pool_bytes = sum;
 }
 
-void plim_nvmap_read(const char *root, uint32_t pid, plim_nvmap *out)
+bool plim_nvmap_free_parse(const char *line, uint64_t *out_bytes)
 {
-    uint64_t bytes;
+    const char *colon = strchr(line, ':');
+    if (!colon || !plim_parse_u64(colon + 1, out_bytes) || *out_bytes > INT64_MAX) {
+        return false;
+    }
+    const char *unit = colon + 1 + strspn(colon + 1, " ");
+    return strncmp(unit + strspn(unit, "0123456789"), " bytes", 6) == 0;
+}
+
+static void clear(plim_nvmap *out)
+{
     memset(out, 0, sizeof(*out));
     out->total_bytes = out->process_bytes = out->others_bytes = PLIM_UNKNOWN_BYTES;
-    out->kernel_bytes = out->pool_bytes = PLIM_UNKNOWN_BYTES;
-    read_clients(root, pid, out);
+    out->kernel_bytes = out->pool_bytes = out->free_bytes = PLIM_UNKNOWN_BYTES;
+}
+
+static void read_totals(const char *root, plim_nvmap *out)
+{
+    char line[96];
+    uint64_t bytes;
     if (out->total_bytes == PLIM_UNKNOWN_BYTES &&
         number_in(root, NVMAP "stats/total_memory", &bytes) && bytes <= INT64_MAX) {
         out->total_bytes = bytes;
     }
+    if (plim_fsroot_read(root, NVMAP "iovmm/free_size", line, sizeof(line), NULL) &&
+        plim_nvmap_free_parse(line, &bytes)) {
+        out->free_bytes = bytes;
+    }
     read_pool(root, out);
+}
+
+void plim_nvmap_totals_read(const char *root, plim_nvmap *out)
+{
+    clear(out);
+    read_totals(root, out);
+}
+
+void plim_nvmap_read(const char *root, uint32_t pid, plim_nvmap *out)
+{
+    clear(out);
+    read_clients(root, pid, out);
+    read_totals(root, out);
 }
