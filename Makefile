@@ -142,13 +142,19 @@ $(B)/test/fuzz/fuzz_sheet: $(addprefix $(B)/src/tools/memreport/,$(addsuffix .o,
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/test/fuzz/driver.o $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TOOL_LIBS)
 $(B)/bench/bench_plan: $(B)/test/support/plan_jigsaw.o
+$(B)/bench/bench_headroom: $(B)/test/support/situation.o $(B)/test/support/cm.o
+$(B)/bench/bench_headroom: TOOL_LIBS += -lcmocka
 $(BENCH_BIN): $(B)/%: $(B)/%.o $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 $(B)/bench/bench_instructions.paths: $(B)/bench/bench_instructions.o $(PATHS_OBJ) $(BENCH_SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
+# a GPU driver of our own, for the probe of what is charged to a control group
+$(B)/test/fake_cuda.so: $(B)/test/fake_driver/fake_cuda.o
+	$(Q)$(CC) -shared $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^
+
 .PHONY: build-tests run-tests fuzz
-build-tests: deps lib tools $(B)/make_episode $(TEST_BIN)
+build-tests: deps lib tools $(B)/make_episode $(B)/test/fake_cuda.so $(TEST_BIN)
 run-tests: build-tests
 	$(Q)T='$(T)' sh test/run.sh $(B)
 test: deps ## everything a change must pass (T=arena for one)
@@ -168,7 +174,7 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
 
-.PHONY: peers bench-arena bench-instructions bench-plan bench-load bench-peak bench-latency bench-predict bench-black-box
+.PHONY: peers bench-arena bench-instructions bench-plan bench-load bench-peak bench-latency bench-predict bench-black-box bench-headroom
 peers: ## other people's planners and allocators, into build/peers (PEERS_FROM=DIR of git folders)
 	$(Q)sh bench/peers.sh
 bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allocators (ARGS=--quick)
@@ -189,6 +195,8 @@ bench-latency: deps $(B)/bench/bench_latency ## a run beside ONNX Runtime's own 
 	  $(B)/bench/bench_latency $(ARGS)
 bench-black-box: deps $(B)/bench/bench_black_box ## one record of a black box (ARGS=--quick)
 	$(Q)$(B)/bench/bench_black_box $(ARGS)
+bench-headroom: deps $(B)/bench/bench_headroom ## promised headroom against trial allocations (ARGS=--quick)
+	$(Q)mkdir -p build/bench && $(B)/bench/bench_headroom $(ARGS)
 bench-predict: deps tools lib $(B)/make_episode $(B)/bench/bench_predict ## predicted peaks against measured (ARGS=--quick)
 	-$(Q)$(MAKE) models
 	$(Q)$(B)/bench/bench_predict $(ARGS)

@@ -15,6 +15,7 @@
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"
 #include "plimsoll/facts.h"
+#include "plimsoll/headroom.h"
 #include "plimsoll/load.h"
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
@@ -119,6 +120,23 @@ static const layout layouts[] = {
     SIZE(plim_arena_stats, 72),
     AT(plim_arena_stats, sealed_growth_count, 40),
     AT(plim_arena_stats, seal, 64),
+
+    SIZE(plim_headroom_opts, 56),
+    AT(plim_headroom_opts, gpu_charged, 24),
+    AT(plim_headroom_opts, pinned_bytes, 48),
+    SIZE(plim_headroom_row, 160),
+    AT(plim_headroom_row, bytes, 8),
+    AT(plim_headroom_row, source, 64),
+    SIZE(plim_headroom_wall, 112),
+    AT(plim_headroom_wall, room_bytes, 8),
+    AT(plim_headroom_wall, name, 16),
+    SIZE(plim_headroom, 28368),
+    AT(plim_headroom, contiguous_bytes, 24),
+    AT(plim_headroom, rows, 2768),
+    SIZE(plim_gpu_charge_opts, 40),
+    AT(plim_gpu_charge_opts, is_pinned_host, 32),
+    SIZE(plim_gpu_charge, 160),
+    AT(plim_gpu_charge, how, 32),
 
     SIZE(plim_record_step, 32),
     AT(plim_record_step, align_bytes, 16),

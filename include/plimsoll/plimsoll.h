@@ -21,6 +21,7 @@
 #include "plimsoll/engine.h"
 #include "plimsoll/episode.h"
 #include "plimsoll/facts.h"
+#include "plimsoll/headroom.h"
 #include "plimsoll/load.h"
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"

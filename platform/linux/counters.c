@@ -53,6 +53,12 @@ static const counter_key KEYS[] = {
     KEY("CmaFree:", cma_free),
     KEY("NvMapMemUsed:", nvmap_used),
     KEY("NvMapMemFree:", nvmap_free),
+    KEY("Dirty:", dirty),
+    KEY("Writeback:", writeback),
+    KEY("Unevictable:", unevictable),
+    KEY("Mlocked:", mlocked),
+    KEY("CommitLimit:", commit_limit),
+    KEY("Committed_AS:", committed),
 };
 #undef KEY
 

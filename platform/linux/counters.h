@@ -10,7 +10,9 @@ typedef struct plim_kernel_memory {
     uint64_t total, free, available, buffers, cached, shmem, anon;
     uint64_t slab_reclaimable, slab_unreclaimable, reclaimable, stacks, page_tables;
     uint64_t secondary_page_tables, percpu, vmalloc, bounce, hugetlb, zswap, balloon, unaccepted;
-    uint64_t swap_total, swap_free, cma_total, cma_free, nvmap_used, nvmap_free;
+    uint64_t swap_total, swap_free, cma_total, cma_free, nvmap_used;
+    uint64_t nvmap_free; /* 4.9 only: its page pool, not what can be had */
+    uint64_t dirty, writeback, unevictable, mlocked, commit_limit, committed;
 } plim_kernel_memory;
 
 /* Errors:  E_IO  no meminfo.  E_FORMAT  it has no MemTotal. */
