@@ -280,11 +280,17 @@ void plim_region_reset(plim_region *self)
 
 uint64_t plim_region_trim(plim_region *self)
 {
+    return plim_region_trim_to(self, 0);
+}
+
+uint64_t plim_region_trim_to(plim_region *self, uint64_t keep_bytes)
+{
     enter(self);
     if (self->table->before_trim) {
         self->table->before_trim(self);
     }
-    uint64_t bytes = plim_region_decommit_from(self, self->table->end_of_use(self));
+    uint64_t end = self->table->end_of_use(self);
+    uint64_t bytes = plim_region_decommit_from(self, end > keep_bytes ? end : keep_bytes);
     CHECK_REGION(self);
     leave(self);
     return bytes;

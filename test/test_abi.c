@@ -20,6 +20,7 @@
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
+#include "plimsoll/pressure.h"
 #include "plimsoll/provider.h"
 #include "plimsoll/recording.h"
 #include "plimsoll/report.h"
@@ -74,6 +75,21 @@ static const layout layouts[] = {
     AT(plim_topology_opts, files_only, 16),
     SIZE(plim_page_places, 552),
     AT(plim_page_places, elsewhere_count, 544),
+
+    SIZE(plim_pressure, 48),
+    AT(plim_pressure, value, 8),
+    SIZE(plim_rung, 176),
+    AT(plim_rung, hold_ns, 120),
+    AT(plim_rung, context, 168),
+    SIZE(plim_pressure_opts, 72),
+    AT(plim_pressure_opts, wake_fd, 28),
+    AT(plim_pressure_opts, root, 64),
+    SIZE(plim_rung_state, 128),
+    AT(plim_rung_state, entered_ns, 64),
+    AT(plim_rung_state, ns_worst, 120),
+    SIZE(plim_pressure_state, 2672),
+    AT(plim_pressure_state, acting_ns, 72),
+    AT(plim_pressure_state, rungs, 624),
 
     SIZE(plim_provider_ops, 96),
     AT(plim_provider_ops, reserve, 40),
@@ -365,6 +381,9 @@ static void published_numbers_stay_what_they_are(void **state)
     assert_int_equal(PLIM_SECTION_WEIGHTS, 2);
     assert_int_equal(PLIM_CODEC_LZ4, 1);
     assert_int_equal(PLIM_PROVIDER_ABI, 1);
+    assert_int_equal(PLIM_PRESSURE_EVENTS, 4);
+    assert_int_equal(PLIM_RUNG_REFUSE_ADMISSIONS, 4);
+    assert_int_equal(PLIM_RUNG_KINDS, 5); /* a kind that ends a process is not among them */
 }
 
 int main(void)

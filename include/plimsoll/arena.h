@@ -243,6 +243,9 @@ PLIM_API void plim_region_reset(plim_region *self);
 
 /* plim_region_trim - decommit whole granules beyond the last byte in use; returns bytes. */
 PLIM_API uint64_t plim_region_trim(plim_region *self);
+/* plim_region_trim_to - the same, but the first @keep_bytes stay committed: blocks that fit into
+ * them are given even when the arena is sealed. */
+PLIM_API uint64_t plim_region_trim_to(plim_region *self, uint64_t keep_bytes);
 
 /* plim_region_evict, plim_region_restore - static only: give the pages back while the
  * addresses stay (late weights, row S20), and commit them again, zeroed.

@@ -27,6 +27,7 @@
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
 #include "plimsoll/policy.h"
+#include "plimsoll/pressure.h"
 #include "plimsoll/provider.h"
 #include "plimsoll/recording.h"
 #include "plimsoll/report.h"

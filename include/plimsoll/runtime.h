@@ -178,7 +178,9 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, cons
  * Owns:    gives a reference in *@out; plim_engine_release gives it back.
  * Errors:  E_MISMATCH before a byte of the body is read; E_BUDGET before it too;
  *          E_NOT_FOUND unknown or absent backend (never another one instead);
- *          E_STATE  sealed, or another artifact is loaded under this name;
+ *          E_STATE  sealed, or another artifact is loaded under this name; or "under memory
+ *                   pressure" (pressure.h): the load line may have room, the machine has not, and
+ *                   the same call may work later. Sharing an engine is never refused so;
  *          E_RANGE  PLIM_ENGINES_MAX engines are alive;
  *          everything from plim_engine_load; after any failure the account is where it was.
  */

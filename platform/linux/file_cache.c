@@ -7,6 +7,7 @@
  */
 #include "platform/linux/file_cache.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -62,4 +63,24 @@ bool plim_file_cache_of_descriptor(uint32_t pid, const char *name, char out[PLIM
     }
     out[n] = 0;
     return stat(out, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
+}
+
+/* Pages that are mapped, dirty or under way stay; so before and after are both counted. */
+bool plim_file_cache_drop(const char *path, uint64_t *out_dropped_bytes)
+{
+    uint64_t before = 0, after = 0;
+    *out_dropped_bytes = 0;
+    if (plim_file_cached_bytes(path, &before, NULL) != PLIM_OK) {
+        return false;
+    }
+    int fd = before ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        close(fd);
+    }
+    if (fd < 0 || plim_file_cached_bytes(path, &after, NULL) != PLIM_OK) {
+        return before == 0;
+    }
+    *out_dropped_bytes = before > after ? before - after : 0;
+    return true;
 }

@@ -12,6 +12,11 @@
  * the truth, or when the bytes are no page cache: tmpfs is in Shmem. */
 bool plim_file_cache_read(const char *path, uint64_t *out_bytes);
 
+/* plim_file_cache_drop - ask the kernel to drop @path's page cache; *out: what it did drop, of
+ * files that mincore tells the truth about. False: the file cannot be opened.
+ * Cost:    counts the pages twice, some 0.2 ms each for 1 GiB. */
+bool plim_file_cache_drop(const char *path, uint64_t *out_dropped_bytes);
+
 /* Two paths of one file? */
 bool plim_file_cache_is_same(const char *a, const char *b);
 

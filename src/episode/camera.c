@@ -189,12 +189,17 @@ static plim_status check_step(plim_camera *self, uint64_t step, plim_error *err)
                           step, self->window.next_step);
         return PLIM_E_RANGE;
     }
-    if (self->window.now == self->window.slot_limit) {
+    uint32_t limit = self->held_to ? self->held_to : self->window.slot_limit;
+    if (self->window.now >= limit) {
         plim_error_set(err, PLIM_E_BUDGET, "frame window", self->feature->name,
                        "1 frame that no reader waits for", "0");
         if (err) {
             err->want = self->frame_bytes;
-            err->limit = self->frame_bytes * self->window.slot_limit;
+            err->limit = self->frame_bytes * limit;
+        }
+        if (self->held_to) {
+            plim_error_detail(err, "held to %u of %u frames: under memory pressure", limit,
+                              self->window.slot_limit);
         }
         return PLIM_E_BUDGET;
     }
@@ -250,4 +255,11 @@ void plim_camera_drop(plim_camera *self)
         }
     }
     plim_region_trim(self->pool);
+}
+
+uint64_t plim_camera_trim(plim_camera *self, uint32_t keep)
+{
+    plim_region_stats stats;
+    plim_region_read(self->pool, &stats);
+    return plim_region_trim_to(self->pool, stats.size_bytes / self->window.slot_limit * keep);
 }

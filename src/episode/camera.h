@@ -17,7 +17,8 @@ typedef struct plim_camera {
     plim_owner owner;
     plim_region *pool;         /* of RGB frames; tag episode */
     plim_region *decoder_pool; /* of the decoder's frames; tag plugin; made when it first asks */
-    uint64_t foreign_bytes;    /* decoder frames in memory of its own; tag plugin */
+    uint32_t held_to;       /* frames in memory at most, while memory is short; 0: no such bound */
+    uint64_t foreign_bytes; /* decoder frames in memory of its own; tag plugin */
     uint64_t frame_bytes;
     plim_video_host host;
     const plim_video_ops *ops;
@@ -45,5 +46,9 @@ PLIM_MUST_USE plim_status plim_camera_release(plim_camera *self, uint64_t step, 
 
 /* Frees the frames that nobody holds, and their pages. */
 void plim_camera_drop(plim_camera *self);
+
+/* Gives back pages of frames that no reader holds or waits for; @keep frames' room stays
+ * committed, so that reading can go on under a seal. Returns the bytes that the account fell by. */
+uint64_t plim_camera_trim(plim_camera *self, uint32_t keep);
 
 #endif

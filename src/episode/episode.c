@@ -5,10 +5,15 @@
  * its final size: one bump region holds this object, the window's tables and the numeric columns;
  * one pool per camera holds the frames. A scratch region for decoding the columns is gone when
  * open returns. Steps = min(rows, length in episodes.jsonl).
+ * A pressure ladder may want memory back while another thread reads (relief.h): every call holds
+ * the episode's lock, which the ladder only tries; what it cannot do itself it leaves in asked,
+ * and the call that holds the lock does it at its end.
  * Invariant: what the account rose by since open is video_now + state_action + other + decoder +
  * table bytes of the stats, to the byte; after close it is 0.
  */
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "arena/bytes.h"
@@ -16,6 +21,7 @@
 #include "src/episode/columns.h"
 #include "src/episode/dataset_files.h"
 #include "src/episode/pairing.h"
+#include "src/episode/relief.h"
 
 #define ALIGN 64u
 
@@ -27,6 +33,9 @@ struct plim_episode {
     uint32_t camera_count, open_count; /* cameras there are; cameras that are open */
     plim_camera *cameras;
     plim_columns columns;
+    pthread_mutex_t lock;      /* one call at a time; a ladder's beside the readers' */
+    _Atomic uint32_t asked;    /* plim_relief, or 0; the last wish counts */
+    _Atomic uint64_t relieved; /* bytes given back that no ladder was told of */
 };
 
 /* What opening needs and the episode does not. */
@@ -150,6 +159,7 @@ static plim_status make_object(episode_plan *p, plim_episode **out, plim_error *
     PLIM_TRY(plim_region_alloc(p->home, sizeof(plim_episode), ALIGN, &block, err));
     plim_episode *self = block;
     memset(self, 0, sizeof(*self));
+    pthread_mutex_init(&self->lock, NULL);
     self->dataset = p->dataset;
     self->home = p->home;
     self->kind = plim_provider_kind(plim_arena_provider(p->opts->arena));
@@ -317,6 +327,7 @@ void plim_episode_close(plim_episode *self)
     for (uint32_t i = self->open_count; i-- > 0;) {
         plim_camera_close(&self->cameras[i]);
     }
+    pthread_mutex_destroy(&self->lock);
     plim_region_destroy(self->home); /* the object lies in it */
 }
 
@@ -339,21 +350,68 @@ static plim_status find_camera(plim_episode *self, const char *name, plim_camera
     return plim_error_set(err, PLIM_E_NOT_FOUND, "episode", name, "a camera with video", found);
 }
 
+/* What a ladder asked for and could not do itself. Under the lock. */
+static void relieve(plim_episode *self, plim_relief wish)
+{
+    uint64_t freed = 0;
+    for (uint32_t i = 0; i < self->open_count; i++) {
+        plim_camera *camera = &self->cameras[i];
+        camera->held_to = wish == PLIM_RELIEF_TRIM ? camera->held_to : wish == PLIM_RELIEF_SHRINK;
+        freed += wish == PLIM_RELIEF_WIDEN ? 0 : plim_camera_trim(camera, 1);
+    }
+    atomic_fetch_add(&self->relieved, freed);
+}
+
+static void lock(plim_episode *self)
+{
+    pthread_mutex_lock(&self->lock);
+}
+
+static void unlock(plim_episode *self)
+{
+    uint32_t wish = atomic_load_explicit(&self->asked, memory_order_relaxed)
+                        ? atomic_exchange(&self->asked, 0)
+                        : 0;
+    if (wish) {
+        relieve(self, (plim_relief)wish);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+uint64_t plim_episode_relieve(plim_episode *self, plim_relief wish)
+{
+    atomic_store(&self->asked, (uint32_t)wish);
+    if (pthread_mutex_trylock(&self->lock) == 0) {
+        unlock(self);
+    }
+    return atomic_exchange(&self->relieved, 0);
+}
+
 plim_status plim_episode_frame(plim_episode *self, const char *feature, uint64_t step,
                                plim_tensor *out, plim_error *err)
 {
     plim_camera *camera;
     *out = (plim_tensor){0};
-    PLIM_TRY(find_camera(self, feature, &camera, err));
-    return plim_camera_frame(camera, step, out, err);
+    lock(self);
+    plim_status status = find_camera(self, feature, &camera, err);
+    if (status == PLIM_OK) {
+        status = plim_camera_frame(camera, step, out, err);
+    }
+    unlock(self);
+    return status;
 }
 
 plim_status plim_episode_release(plim_episode *self, const char *feature, uint64_t step,
                                  plim_error *err)
 {
     plim_camera *camera;
-    PLIM_TRY(find_camera(self, feature, &camera, err));
-    return plim_camera_release(camera, step, err);
+    lock(self);
+    plim_status status = find_camera(self, feature, &camera, err);
+    if (status == PLIM_OK) {
+        status = plim_camera_release(camera, step, err);
+    }
+    unlock(self);
+    return status;
 }
 
 /* The declared shape where it has as many elements as a stored row, else one dimension. */
@@ -425,15 +483,20 @@ static uint64_t bookkeeping(const plim_region *region)
 uint64_t plim_episode_drop_video(plim_episode *self)
 {
     uint64_t freed = 0;
-    for (uint32_t i = 0; self && i < self->open_count; i++) {
+    if (!self) {
+        return 0;
+    }
+    lock(self);
+    for (uint32_t i = 0; i < self->open_count; i++) {
         uint64_t before = committed(self->cameras[i].pool);
         plim_camera_drop(&self->cameras[i]);
         freed += before - committed(self->cameras[i].pool);
     }
+    unlock(self);
     return freed;
 }
 
-void plim_episode_read(const plim_episode *self, plim_episode_stats *out)
+static void read_stats(const plim_episode *self, plim_episode_stats *out)
 {
     *out = (plim_episode_stats){.index = self->index, .frame_count = self->step_count};
     for (uint32_t i = 0; i < self->open_count; i++) {
@@ -453,4 +516,12 @@ void plim_episode_read(const plim_episode *self, plim_episode_stats *out)
     out->other_bytes = plim_columns_bytes(&self->columns, PLIM_FEATURE_OTHER);
     out->table_bytes += committed(self->home) + bookkeeping(self->home) - out->state_action_bytes -
                         out->other_bytes;
+}
+
+void plim_episode_read(const plim_episode *self, plim_episode_stats *out)
+{
+    plim_episode *held = (plim_episode *)(uintptr_t)self; /* for its lock */
+    lock(held);
+    read_stats(self, out);
+    unlock(held);
 }

@@ -15,8 +15,10 @@
 #define RUNTIME_STATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
+#include "plimsoll/pressure.h"
 #include "plimsoll/runtime.h"
 #include "src/runtime/log.h"
 #include "src/runtime/thermal.h"
@@ -101,6 +103,14 @@ typedef struct plim_fixed_charge { /* held from open to close */
     uint64_t bytes;
 } plim_fixed_charge;
 
+/* Are new engines let in? The flag is all that a load looks at while they are. */
+typedef struct plim_admission {
+    _Atomic bool is_refused;
+    char rung[PLIM_NAME_BYTES]; /* which one refuses, and why; under runtime->lock */
+    plim_pressure_figure figure;
+    uint64_t value, line;
+} plim_admission;
+
 struct plim_runtime {
     plim_provider *provider, *own_provider; /* own: of this object */
     uint64_t own_bytes;
@@ -119,6 +129,8 @@ struct plim_runtime {
     plim_thermal_watch thermal;
     pthread_mutex_t lock, arena_lock;
     pthread_cond_t changed; /* an engine left LOADING or CLOSING */
+    plim_admission admission;
+    bool is_watched; /* by a pressure watch */
     bool is_sealed;
     plim_seal_policy seal_policy;
     uint64_t release_turn, build_count;
@@ -158,6 +170,10 @@ void plim_engine_record_end(plim_engine *engine, uint64_t shapes, bool run_is_go
 /* ---- describe.c ---- */
 /* Card and session must agree; tensors that the card does not have are filled in. */
 PLIM_MUST_USE plim_status plim_engine_describe(plim_engine *engine, plim_error *err);
+
+/* ---- pressure_actions.c ---- */
+/* E_STATE while a pressure ladder lets no new engine in. */
+PLIM_MUST_USE plim_status plim_runtime_admit(plim_runtime *self, plim_error *err);
 
 /* ---- residency.c ---- */
 /* Streams the payload to its place with the load window charged meanwhile. */
