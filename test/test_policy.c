@@ -253,21 +253,109 @@ static void a_rule_hits_when_all_holds_and_one_failure_outweighs_what_is_not_kno
     assert_int_equal(undecided, 1);
 }
 
-static void the_release_that_breaks_large_allocations_is_refused_there_alone(void **state)
+/* ---- the checker ---- */
+
+static plim_policy_problem last_problem;
+
+static void keep(void *context, const plim_policy_finding *finding)
 {
+    (void)context;
+    last_problem = finding->problem;
+}
+
+/* Exactly one finding, of this kind, on 2026-11-21. */
+static void found(const char *table, plim_policy_problem problem)
+{
+    size_t count = 0;
+    clear(NULL);
+    assert_ok(add(table));
+    assert_ok(plim_policy_check(&policy, "2026-11-21", keep, NULL, &count, &err));
+    if (count != 1 || last_problem != problem) {
+        fail_msg("%zu findings, the last is %s, in\n%s", count,
+                 plim_policy_problem_text(last_problem), table);
+    }
+}
+
+#define SOUND  "rule: a\naction: warn\nwhy: x\nconfidence: verified\n"
+#define LINK   "link: https://x.org/1\n"
+#define SOURCE "source: s\n"
+#define REMEDY "remedy: do it\n"
+#define DATES  "seen: 2026-11-01\nexpires: 2026-11-21\n"
+
+static void the_checker_finds_each_kind_of_entry_that_should_not_stay(void **state)
+{
+    size_t count;
     (void)state;
-    plim_policy_builtin(&policy);
-    plim_policy_entry entry;
-    assert_true(
-        plim_policy_find(&policy, PLIM_POLICY_RULE, "nvmap-36.4.7-large-allocation", &entry));
+    assert_ok(add(SOUND LINK SOURCE REMEDY DATES));
+    assert_ok(plim_policy_check(&policy, "2026-11-21", keep, NULL, &count, &err));
+    assert_int_equal(count, 0);
 
-    text(PLIM_FACT_L4T_RELEASE, "36.4.7");
-    number(PLIM_FACT_CARD_LARGEST, UINT64_C(4) << 30);
+    found(SOUND LINK SOURCE REMEDY "seen: 2026-01-01\nexpires: 2026-11-20\n", PLIM_POLICY_EXPIRED);
+    found(SOUND LINK SOURCE REMEDY "seen: 2026-01-01\n", PLIM_POLICY_NO_EXPIRY);
+    found(SOUND LINK REMEDY DATES, PLIM_POLICY_NO_SOURCE);
+    found(SOUND SOURCE REMEDY DATES, PLIM_POLICY_NO_LINK);
+    found(SOUND LINK SOURCE DATES, PLIM_POLICY_NO_REMEDY);
+    found(SOUND LINK SOURCE REMEDY "seen: 2026-11-22\nexpires: 2027-01-01\n",
+          PLIM_POLICY_SEEN_LATER);
+    found(SOUND LINK SOURCE REMEDY DATES "when: board.soc = tegra999\n", PLIM_POLICY_NO_SUCH_NAME);
+    found("board: b\nname: b\nfamily: f\nsoc: s\nconfidence: verified\n" SOURCE,
+          PLIM_POLICY_NO_SUCH_NAME);
+    found("dtype: d\ntype: fp64\nsupport: none\nwhy: x\nconfidence: verified\n",
+          PLIM_POLICY_NO_SOURCE);
+}
 
-    assert_int_equal(entry.as.rule.action, PLIM_ACTION_REFUSE);
-    for (uint32_t i = 1; i < entry.as.rule.when_count; i++) {
-        assert_int_equal(plim_policy_condition(entry.as.rule.when[i], &facts, NULL, NULL),
-                         PLIM_VERDICT_HIT);
+static void two_built_in_tables_may_not_hold_the_same_id(void **state)
+{
+    size_t count;
+    (void)state;
+    assert_ok(add(SOUND LINK SOURCE REMEDY DATES));
+    assert_ok(add(SOUND LINK SOURCE REMEDY DATES));
+    policy.builtin_count = 2;
+
+    assert_ok(plim_policy_check(&policy, "2026-11-21", keep, NULL, &count, &err));
+
+    assert_int_equal(count, 2);
+    assert_int_equal(last_problem, PLIM_POLICY_DUPLICATE);
+}
+
+static void conditions_that_exclude_each_other_are_found(void **state)
+{
+    static const char *const DEAD[] = {
+        "when: gpu.sm > 9.0\nwhen: gpu.sm < 8.0\n",
+        "when: gpu.sm > 8.6\nwhen: gpu.sm < 8.7\n",
+        "when: gpu.sm = 8.7\nwhen: gpu.sm != 8.7\n",
+        "when: l4t.release = 36.4\nwhen: l4t.release > 36.5\n",
+        "when: l4t.release > 36.5\nwhen: l4t.release <= 36.5\n",
+        "when: gpu.stack = nvgpu\nwhen: gpu.stack has amd\n",
+        "when: gpu.sm absent\nwhen: gpu.sm = 8.7\n",
+        "when: card.largest > 3 GiB\nwhen: card.largest < 1 GiB\n",
+    };
+    static const char *const ALIVE[] = {
+        "when: gpu.sm >= 8.7\nwhen: gpu.sm <= 8.7\n",
+        "when: gpu.sm > 8.6\nwhen: gpu.sm < 8.8\n",
+        "when: l4t.release > 36.4\nwhen: l4t.release < 36.4.1\n",
+        "when: l4t.release < 36.4\n",
+        "when: gpu.sm = 8.7 | 9.0\nwhen: gpu.sm > 8.9\n",
+        "when: gpu.name has orin\nwhen: gpu.name has nx\n",
+        "when: card.largest > 3 GiB\nwhen: card.largest != 4 GiB\n",
+        "when: gpu.sm known\nwhen: gpu.sm = 8.7\n",
+    };
+    char table[1024];
+    size_t count;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(DEAD) / sizeof(DEAD[0]); i++) {
+        snprintf(table, sizeof(table), SOUND LINK SOURCE REMEDY DATES "%s", DEAD[i]);
+        found(table, PLIM_POLICY_UNREACHABLE);
+    }
+    for (size_t i = 0; i < sizeof(ALIVE) / sizeof(ALIVE[0]); i++) {
+        snprintf(table, sizeof(table), SOUND LINK SOURCE REMEDY DATES "%s", ALIVE[i]);
+        clear(NULL);
+        assert_ok(add(table));
+        assert_ok(plim_policy_check(&policy, "2026-11-21", keep, NULL, &count, &err));
+        if (count) {
+            fail_msg("called unreachable: %s", ALIVE[i]);
+        }
     }
 }
 
@@ -341,8 +429,9 @@ int main(void)
         cmocka_unit_test_setup(a_condition_that_does_not_fit_its_unit_is_refused, clear),
         cmocka_unit_test_setup(
             a_rule_hits_when_all_holds_and_one_failure_outweighs_what_is_not_known, clear),
-        cmocka_unit_test_setup(the_release_that_breaks_large_allocations_is_refused_there_alone,
-                               clear),
+        cmocka_unit_test_setup(the_checker_finds_each_kind_of_entry_that_should_not_stay, clear),
+        cmocka_unit_test_setup(two_built_in_tables_may_not_hold_the_same_id, clear),
+        cmocka_unit_test_setup(conditions_that_exclude_each_other_are_found, clear),
         cmocka_unit_test_setup(boards_chips_and_releases_are_found_by_their_names, clear),
         cmocka_unit_test_setup(the_data_type_is_the_default_unless_the_user_overrides_it, clear),
     };

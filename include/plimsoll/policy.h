@@ -91,10 +91,11 @@ typedef enum plim_evidence {
 PLIM_API const char *plim_evidence_text(plim_evidence evidence);
 
 typedef enum plim_action {
-    PLIM_ACTION_OFF = 0,    /* never matches: a person's file turns a rule off with it */
-    PLIM_ACTION_ADVISE = 1, /* say it */
-    PLIM_ACTION_WARN = 2,   /* say it before the run, and count it */
-    PLIM_ACTION_REFUSE = 3, /* do not start */
+    PLIM_ACTION_OFF = 0,    /* never matched: a person's file turns a rule off with it */
+    PLIM_ACTION_NOTE = 1,   /* never matched: stands in the table to be found by its symptom */
+    PLIM_ACTION_ADVISE = 2, /* say it */
+    PLIM_ACTION_WARN = 3,   /* say it before the run, and count it */
+    PLIM_ACTION_REFUSE = 4, /* do not start */
 } plim_action;
 PLIM_API const char *plim_action_text(plim_action action);
 
@@ -206,6 +207,10 @@ PLIM_API bool plim_policy_soc(const plim_policy *policy, const char *soc, plim_s
 PLIM_API bool plim_policy_release(const plim_policy *policy, const char *l4t,
                                   plim_release_info *out);
 
+/* plim_policy_print - an entry as a stanza that parses to the same entry. As snprintf. */
+PLIM_API size_t plim_policy_print(const plim_policy_entry *entry, char *buffer,
+                                  size_t buffer_bytes);
+
 /* ---- rules ---- */
 
 typedef enum plim_verdict {
@@ -223,7 +228,7 @@ PLIM_API plim_verdict plim_policy_condition(plim_slice condition, const plim_fac
 /* plim_policy_match - hold every rule against the facts of a machine.
  *
  * Visits the rules that hit or are undecided, in the order of the tables; a rule whose action is
- * off is not visited. @visit may keep the slices as long as the texts live, not the struct.
+ * off or note is not visited. @visit may keep the slices as long as the texts live, not the struct.
  * Owns:    borrows all.  Memory: none.  Threads: any number at once.
  * Errors:  E_ARG  something is NULL.
  */
@@ -259,6 +264,39 @@ typedef struct plim_dtype_choice {
 PLIM_API PLIM_MUST_USE plim_status plim_policy_dtype(const plim_policy *policy,
                                                      const plim_facts *facts, const char *asked,
                                                      plim_dtype_choice *out, plim_error *err);
+
+/* ---- the checker ---- */
+
+typedef enum plim_policy_problem {
+    PLIM_POLICY_EXPIRED = 0,   /* somebody must look again */
+    PLIM_POLICY_NO_EXPIRY = 1, /* a rule that nobody would look at again */
+    PLIM_POLICY_NO_SOURCE = 2, /* any entry */
+    PLIM_POLICY_NO_LINK =
+        3, /* a rule that warns or refuses, or names a symptom and is not doubtful */
+    PLIM_POLICY_NO_REMEDY = 4,    /* a rule that does not say what to do */
+    PLIM_POLICY_DUPLICATE = 5,    /* two built-in tables hold this id */
+    PLIM_POLICY_UNREACHABLE = 6,  /* conditions that cannot hold together */
+    PLIM_POLICY_SEEN_LATER = 7,   /* seen after the day of the check, or after it expires */
+    PLIM_POLICY_NO_SUCH_NAME = 8, /* a board, family or chip that has no entry: a slip of the pen */
+} plim_policy_problem;
+PLIM_API const char *plim_policy_problem_text(plim_policy_problem problem);
+
+typedef struct plim_policy_finding {
+    plim_policy_problem problem;
+    plim_policy_kind kind;
+    plim_slice id, value; /* value: the date or the condition; may be empty */
+    const char *table;
+    uint32_t line;
+} plim_policy_finding;
+
+/* plim_policy_check - look for entries that should not stay as they are.
+ * @today is "2026-11-21": nothing here asks the clock. @visit may be NULL; @out_count (may be
+ * NULL) is how many findings there were.
+ * Errors:  E_ARG  @today is no date, or @policy is NULL. */
+PLIM_API PLIM_MUST_USE plim_status
+plim_policy_check(const plim_policy *policy, const char *today,
+                  void (*visit)(void *context, const plim_policy_finding *finding), void *context,
+                  size_t *out_count, plim_error *err);
 
 #ifdef __cplusplus
 }

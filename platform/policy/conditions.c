@@ -245,7 +245,7 @@ static bool order_literal(const plim_condition *c, const plim_fact *fact, plim_s
     return true;
 }
 
-static plim_verdict hold_literal(const plim_condition *c, const plim_fact *fact)
+plim_verdict plim_condition_hold_value(const plim_condition *c, const plim_fact *fact)
 {
     plim_slice rest = c->value, one;
     bool is_any = false;
@@ -274,7 +274,8 @@ plim_verdict plim_condition_hold(const plim_condition *c, const plim_facts *fact
     if (!fact) {
         return PLIM_VERDICT_UNDECIDED;
     }
-    return c->other != PLIM_FACT_COUNT ? hold_other(c, fact, facts) : hold_literal(c, fact);
+    return c->other != PLIM_FACT_COUNT ? hold_other(c, fact, facts)
+                                       : plim_condition_hold_value(c, fact);
 }
 
 plim_verdict plim_policy_condition(plim_slice condition, const plim_facts *facts,

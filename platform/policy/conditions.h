@@ -29,6 +29,8 @@ typedef struct plim_condition {
 /* NULL, or what was wanted instead, as static text. */
 const char *plim_condition_read(plim_slice text, plim_condition *out);
 plim_verdict plim_condition_hold(const plim_condition *condition, const plim_facts *facts);
+/* A condition with a literal against one value, which is not absent. */
+plim_verdict plim_condition_hold_value(const plim_condition *condition, const plim_fact *value);
 
 /* plim_literal_number - a number with the unit of its fact: "3 GiB", "8.7", "1.3 GHz", "yes",
  * "0.8" (millionths), "0xf0", "12". False when it is none of this unit, or has none. */

@@ -14,7 +14,7 @@
 #define ID_BYTES_MAX 63u
 
 static const char *const EVIDENCE[] = {"", "verified", "reported", "doubtful"};
-static const char *const ACTIONS[] = {"off", "advise", "warn", "refuse"};
+static const char *const ACTIONS[] = {"off", "note", "advise", "warn", "refuse"};
 static const char *const SUPPORTS[] = {"none", "emulated", "weights-only", "allowed", "default"};
 
 const char *plim_evidence_text(plim_evidence evidence)
@@ -164,7 +164,7 @@ static const char *read_word(const plim_field *f, plim_slice value, plim_policy_
     switch (f->type) {
     case FIELD_ACTION:
         if (!one_of(value, ACTIONS, PLIM_ACTION_OFF, PLIM_ACTION_REFUSE, &n)) {
-            return "off, advise, warn or refuse";
+            return "off, note, advise, warn or refuse";
         }
         break;
     case FIELD_EVIDENCE:

@@ -30,7 +30,7 @@ plim_status plim_policy_match(const plim_policy *policy, const plim_facts *facts
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "policy match");
     }
     while (plim_policy_next(policy, &cursor, &entry)) {
-        if (entry.kind != PLIM_POLICY_RULE || entry.as.rule.action == PLIM_ACTION_OFF) {
+        if (entry.kind != PLIM_POLICY_RULE || entry.as.rule.action < PLIM_ACTION_ADVISE) {
             continue;
         }
         plim_verdict verdict = all_of(entry.as.rule.when, entry.as.rule.when_count, facts);
