@@ -20,6 +20,7 @@
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
 #include "plimsoll/platform.h"
+#include "plimsoll/policy.h"
 #include "plimsoll/pressure.h"
 #include "plimsoll/provider.h"
 #include "plimsoll/recording.h"
@@ -324,6 +325,29 @@ static const layout layouts[] = {
 
     SIZE(plim_fact, 192),
     AT(plim_fact, confidence, 184),
+
+    SIZE(plim_slice, 16),
+    AT(plim_slice, bytes, 8),
+    SIZE(plim_policy, 584),
+    AT(plim_policy, texts, 8),
+    SIZE(plim_rule, 536),
+    AT(plim_rule, line, 528),
+    SIZE(plim_board_info, 280),
+    AT(plim_board_info, line, 272),
+    SIZE(plim_soc_info, 136),
+    AT(plim_soc_info, line, 128),
+    SIZE(plim_release_info, 168),
+    AT(plim_release_info, line, 160),
+    SIZE(plim_dtype_info, 240),
+    AT(plim_dtype_info, line, 232),
+    SIZE(plim_policy_entry, 544),
+    AT(plim_policy_entry, as, 8),
+    SIZE(plim_policy_cursor, 16),
+    AT(plim_policy_cursor, at, 8),
+    SIZE(plim_dtype_choice, 528),
+    AT(plim_dtype_choice, source, 365),
+    SIZE(plim_policy_finding, 56),
+    AT(plim_policy_finding, line, 48),
 
     SIZE(plim_machine_row, 88),
     AT(plim_machine_row, peak_bytes, 80),
