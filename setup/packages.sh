@@ -10,6 +10,7 @@ is_there() {
     command:*) command -v "${1#command:}" >/dev/null 2>&1 ;;
     library:*) PATH=$PATH:/sbin ldconfig -p 2>/dev/null | grep -q "${1#library:}" ;;
     module:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#module:}" ;;
+    header:*) echo "#include <${1#header:}>" | ${CC:-cc} -E - >/dev/null 2>&1 ;;
     *) echo "packages.sh: cannot check '$1'" >&2; exit 2 ;;
     esac
 }

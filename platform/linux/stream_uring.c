@@ -11,9 +11,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* liburing before 2.2 (Ubuntu 22.04 has 2.1) says typeof, which ISO C does not know, and lacks
+ * names of kernels that are newer than itself. */
+#if !__has_include(<liburing/io_uring_version.h>)
+#define typeof __typeof__
+#endif
 #include <liburing.h>
 
 #include "platform/linux/stream_parts.h"
+
+#ifndef IORING_SETUP_COOP_TASKRUN
+#define IORING_SETUP_COOP_TASKRUN (1u << 8)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_SINGLE_ISSUER (1u << 12)
+#define IORING_SETUP_DEFER_TASKRUN (1u << 13)
+#endif
+#ifndef IORING_FEAT_EXT_ARG
+#define IORING_FEAT_EXT_ARG (1u << 8)
+#endif
 
 _Static_assert(sizeof(struct io_uring) <= sizeof(((stream *)0)->ring), "room for the ring");
 
@@ -89,7 +105,7 @@ static void submit(stream *s, uint16_t number)
     io_uring_prep_read(sqe, (int)slot->chunk.file, slot->landing + slot->got_bytes,
                        slot->asked_bytes, slot->chunk.file_offset + slot->got_bytes);
     sqe->flags |= IOSQE_FIXED_FILE;
-    io_uring_sqe_set_data64(sqe, number);
+    sqe->user_data = number;
     s->in_flight++;
 }
 
@@ -106,12 +122,25 @@ static void complete(stream *s, uint16_t number, int result)
     }
 }
 
+/* Submits what is prepared and waits for @wanted completions: in one call of the system where
+ * liburing has it (2.2; the version is defined since 2.3). */
+static void submit_and_wait(struct io_uring *ring, unsigned int wanted,
+                            struct __kernel_timespec *timeout)
+{
+    struct io_uring_cqe *cqe;
+#ifdef IO_URING_VERSION_MAJOR
+    (void)io_uring_submit_and_wait_timeout(ring, &cqe, wanted, timeout, NULL);
+#else
+    (void)io_uring_submit(ring);
+    (void)io_uring_wait_cqes(ring, &cqe, wanted, timeout, NULL);
+#endif
+}
+
 static void wait_uring(stream *s, uint64_t timeout_ns)
 {
     struct io_uring *ring = ring_of(s);
     struct io_uring_cqe *cqe = NULL;
     struct __kernel_timespec timeout;
-    unsigned int head;
     unsigned int seen = 0;
 
     if (s->in_flight == 0) {
@@ -122,18 +151,16 @@ static void wait_uring(stream *s, uint64_t timeout_ns)
     timeout.tv_nsec = (long long)(timeout_ns % 1000000000u);
     /* Half of the depth stays in flight, and half as many wake-ups are paid for. */
     const unsigned int wanted = s->in_flight >= 4 ? s->in_flight / 2 : 1;
-    (void)io_uring_submit_and_wait_timeout(ring, &cqe, wanted, &timeout, NULL);
+    submit_and_wait(ring, wanted, &timeout);
     uint16_t numbers[STREAM_DEPTH_MAX];
     int results[STREAM_DEPTH_MAX];
-    io_uring_for_each_cqe(ring, head, cqe)
-    {
-        if (seen == STREAM_DEPTH_MAX) {
-            break;
+    while (seen < STREAM_DEPTH_MAX && io_uring_peek_cqe(ring, &cqe) == 0 && cqe) {
+        if (cqe->user_data < STREAM_DEPTH_MAX) { /* else the library's own, of a timeout */
+            numbers[seen] = (uint16_t)cqe->user_data;
+            results[seen++] = cqe->res;
         }
-        numbers[seen] = (uint16_t)io_uring_cqe_get_data64(cqe);
-        results[seen++] = cqe->res;
+        io_uring_cqe_seen(ring, cqe);
     }
-    io_uring_cq_advance(ring, seen);
     for (unsigned int i = 0; i < seen; i++) {
         complete(s, numbers[i], results[i]);
     }

@@ -156,12 +156,32 @@ void plim_stream_to_workers(stream *s, uint16_t slot)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* OpenSSL 3 looks an algorithm up at each use unless it was fetched; 1.1 has nothing to fetch. */
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+static void *fetch_sha256(void)
+{
+    return EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+static void free_sha256(void *digest)
+{
+    EVP_MD_free(digest);
+}
+#else
+static void *fetch_sha256(void)
+{
+    return (void *)(uintptr_t)EVP_sha256();
+}
+static void free_sha256(void *digest)
+{
+    (void)digest;
+}
+#endif
+
 /* Fetched once, and each context used once: later use of it allocates nothing. */
 static bool make_digests(stream *s)
 {
     uint8_t scrap[PLIM_DIGEST_BYTES];
-    EVP_MD *digest = EVP_MD_fetch(NULL, "SHA256", NULL);
-    s->digest = digest;
+    const EVP_MD *digest = s->digest = fetch_sha256();
     if (digest == NULL) {
         return false;
     }
@@ -192,5 +212,5 @@ void plim_stream_free_digests(stream *s)
     for (uint32_t i = 0; i < s->worker_count; i++) {
         EVP_MD_CTX_free(s->digest_context[i]);
     }
-    EVP_MD_free(s->digest);
+    free_sha256(s->digest);
 }

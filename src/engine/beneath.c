@@ -12,13 +12,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#if __has_include(<linux/openat2.h>) /* since Linux 5.6 */
+#include <linux/openat2.h>
+#endif
 
 #include "src/engine/printable.h"
 
@@ -79,14 +81,16 @@ static int walk(int folder, const char *name)
 
 static int resolve(int folder, const char *name)
 {
+#ifdef __NR_openat2
     struct open_how how = {.flags = OPEN_FLAGS,
                            .resolve =
                                RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    long fd = syscall(SYS_openat2, folder, name, &how, sizeof(how));
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL)) {
-        return walk(folder, name);
+    long fd = syscall(__NR_openat2, folder, name, &how, sizeof(how));
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL)) {
+        return (int)fd;
     }
-    return (int)fd;
+#endif
+    return walk(folder, name);
 }
 
 plim_status plim_beneath_folder(const char *path, int *out_fd, plim_error *err)

@@ -64,11 +64,30 @@ typedef struct frame_layout {
     int planes;
 } frame_layout;
 
+static int plane_sizes(size_t sizes[4], enum AVPixelFormat format, int height, const int stride[4])
+{
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(56, 56, 100)
+    const ptrdiff_t strides[4] = {stride[0], stride[1], stride[2], stride[3]};
+    return av_image_fill_plane_sizes(sizes, format, height, strides);
+#else
+    /* Before 4.4 libav only lays planes behind each other: from an address that is never read. */
+    uint8_t *const base = (uint8_t *)(uintptr_t)STRIDE_ALIGN;
+    uint8_t *planes[4] = {NULL};
+    int total = av_image_fill_pointers(planes, format, height, base, stride);
+    size_t end = total < 0 ? 0 : (size_t)total;
+    for (int i = 3; i >= 0; i--) {
+        size_t begin = planes[i] ? (size_t)((uintptr_t)planes[i] - (uintptr_t)base) : end;
+        sizes[i] = end - begin;
+        end = begin;
+    }
+    return total < 0 ? total : 0;
+#endif
+}
+
 static int lay_out(AVCodecContext *codec, const AVFrame *frame, frame_layout *out)
 {
     int width = frame->width, height = frame->height;
     int wanted[AV_NUM_DATA_POINTERS] = {0};
-    ptrdiff_t strides[4];
     size_t sizes[4];
     avcodec_align_dimensions2(codec, &width, &height, wanted);
     for (bool is_aligned = false; !is_aligned; width += width & ~(width - 1)) {
@@ -81,10 +100,7 @@ static int lay_out(AVCodecContext *codec, const AVFrame *frame, frame_layout *ou
             is_aligned = is_aligned && out->stride[i] % STRIDE_ALIGN == 0;
         }
     }
-    for (int i = 0; i < 4; i++) {
-        strides[i] = out->stride[i];
-    }
-    int code = av_image_fill_plane_sizes(sizes, frame->format, height, strides);
+    int code = plane_sizes(sizes, frame->format, height, out->stride);
     if (code < 0) {
         return code;
     }
@@ -156,7 +172,11 @@ static void video_close(plim_video *video)
 
 static int open_decoder(plim_video *video, plim_status *status)
 {
+#if LIBAVFORMAT_VERSION_MAJOR >= 59
     const AVCodec *codec = NULL;
+#else
+    AVCodec *codec = NULL;
+#endif
     int stream = av_find_best_stream(video->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
     *status = stream == AVERROR_DECODER_NOT_FOUND ? PLIM_E_UNSUPPORTED : PLIM_E_FORMAT;
     if (stream < 0) {
