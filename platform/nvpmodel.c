@@ -178,18 +178,25 @@ static bool read_status(plim_probe *p, uint64_t *out)
     return found && *out <= UINT32_MAX;
 }
 
-static const plim_power_mode *deduce(const plim_probe *p, const plim_power_modes *all)
+/* The mode that fits; NULL when it is not exactly one. @out_any: one of those that fit, when they
+ * gate the same TPCs, which says something although the mode is not known. */
+static const plim_power_mode *deduce(const plim_probe *p, const plim_power_modes *all,
+                                     const plim_power_mode **out_any)
 {
     const plim_power_mode *found = NULL;
+    uint32_t count = 0;
+    bool is_same_mask = true;
     for (uint32_t i = 0; i < all->count; i++) {
-        if (is_in_force(p, &all->modes[i], true)) {
-            if (found) {
-                return NULL;
-            }
-            found = &all->modes[i];
+        const plim_power_mode *m = &all->modes[i];
+        if (is_in_force(p, m, true)) {
+            is_same_mask =
+                is_same_mask && m->has_tpc_mask && (!found || m->tpc_mask == found->tpc_mask);
+            found = m;
+            count++;
         }
     }
-    return found;
+    *out_any = is_same_mask ? found : NULL;
+    return count == 1 ? found : NULL;
 }
 
 /* ---- facts ---- */
@@ -215,8 +222,9 @@ static void note_mode(plim_probe *p, const plim_power_modes *all)
     uint64_t id = 0;
     const char *source = p->source;
     plim_confidence c = PLIM_CONFIDENCE_READ;
+    const plim_power_mode *any = NULL;
     const bool is_stored = read_status(p, &id);
-    const plim_power_mode *m = is_stored ? plim_nvpmodel_find(all, id) : deduce(p, all);
+    const plim_power_mode *m = is_stored ? plim_nvpmodel_find(all, id) : deduce(p, all, &any);
     if (!is_stored) {
         c = PLIM_CONFIDENCE_GUESS;
         source = "the only mode that fits cores, TPC mask and clocks";
@@ -228,6 +236,9 @@ static void note_mode(plim_probe *p, const plim_power_modes *all)
         id = m->id;
         (void)plim_facts_set_text(p->facts, PLIM_FACT_POWER_MODE, m->name, c, source);
         note_limits(p, m, c == PLIM_CONFIDENCE_READ ? PLIM_CONFIDENCE_TABLE : c);
+    } else if (any) {
+        (void)plim_facts_set_number(p->facts, PLIM_FACT_GPU_TPC_MASK, any->tpc_mask,
+                                    PLIM_CONFIDENCE_GUESS, "/" CONF ", all modes that fit");
     }
     if (m || is_stored) { /* a number that the conf does not hold is still a number */
         (void)plim_facts_set_number(p->facts, PLIM_FACT_POWER_MODE_ID, id, c, source);

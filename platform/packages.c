@@ -11,6 +11,7 @@
 #include "platform/probe.h"
 
 #define STATUS "var/lib/dpkg/status"
+#define DIGITS "0123456789"
 
 typedef struct stanza {
     char package[64], version[64];
@@ -25,7 +26,8 @@ typedef enum wanted {
     WANTED_COUNT
 } wanted;
 
-/* A name with a number directly after it: libnvinfer10, and not libnvinfer-plugin10. */
+/* A name with a number directly after it: libnvinfer10, and not libnvinfer-plugin10; with the CUDA
+ * that it is for, libcudnn9-cuda-12. */
 static const struct {
     const char *name;
     bool has_number;
@@ -42,8 +44,14 @@ static bool is_package(const char *package, wanted which)
     if (strncmp(package, PACKAGES[which].name, n) != 0) {
         return false;
     }
-    size_t digits = strspn(package + n, "0123456789");
-    return (digits != 0) == PACKAGES[which].has_number && package[n + digits] == 0;
+    const char *rest = package + n + strspn(package + n, DIGITS);
+    if ((rest != package + n) != PACKAGES[which].has_number) {
+        return false;
+    }
+    if (PACKAGES[which].has_number && strncmp(rest, "-cuda-", 6) == 0) {
+        rest += 6 + strspn(rest + 6, DIGITS);
+    }
+    return *rest == 0;
 }
 
 /* "10.3.0" out of "10.3.0.30-1+cuda12.5" or "6.1+b123": at most @dots dots of digits. */
@@ -101,6 +109,18 @@ static void note(plim_probe *p, plim_fact_id id, const char *version, unsigned d
     plim_probe_text(p, id, digits);
 }
 
+/* "10.3.0.30-1+cuda12.5" says the build; "8.5.2-1+cuda11.4" does not. */
+static void note_build(plim_probe *p, const char *version)
+{
+    char digits[32];
+    unsigned dots = 0;
+    version_digits(version, 3, digits, sizeof(digits));
+    for (const char *c = digits; *c; c++) {
+        dots += *c == '.';
+    }
+    plim_probe_text(p, PLIM_FACT_TENSORRT_BUILD, dots == 3 ? digits : "");
+}
+
 void plim_probe_packages(plim_probe *p)
 {
     plim_lines lines;
@@ -113,6 +133,6 @@ void plim_probe_packages(plim_probe *p)
     note(p, PLIM_FACT_JETPACK_RELEASE, best[WANTED_JETPACK], 2);
     note(p, PLIM_FACT_L4T_RELEASE, best[WANTED_L4T], 2);
     note(p, PLIM_FACT_TENSORRT_RELEASE, best[WANTED_TENSORRT], 2);
-    note(p, PLIM_FACT_TENSORRT_BUILD, best[WANTED_TENSORRT], 3);
+    note_build(p, best[WANTED_TENSORRT]);
     note(p, PLIM_FACT_CUDNN_RELEASE, best[WANTED_CUDNN], 2);
 }

@@ -18,7 +18,7 @@ static void an_orin_nx_is_known_to_the_multiprocessor(void **state)
     plim_host host;
     (void)state;
 
-    assert_ok(plim_host_detect(BOARD("orin-nx-16gb"), &host, &err));
+    assert_ok(plim_host_detect(BOARD("orin-nx-16-maxn"), &host, &err));
 
     assert_string_equal(host.board, "Jetson Orin NX 16GB");
     assert_int_equal(host.board_source, PLIM_SOURCE_TABLE);
@@ -39,7 +39,7 @@ static void an_agx_orin_has_the_same_sm_and_twice_the_multiprocessors(void **sta
     plim_host host;
     (void)state;
 
-    assert_ok(plim_host_detect(BOARD("agx-orin-64gb"), &host, &err));
+    assert_ok(plim_host_detect(BOARD("agx-orin-64"), &host, &err));
 
     assert_string_equal(host.board, "Jetson AGX Orin 64GB");
     assert_int_equal(host.sm, 87);
@@ -103,7 +103,7 @@ static void a_line_that_this_kernel_does_not_print_is_unknown_not_zero(void **st
     plim_system_memory memory;
     (void)state;
 
-    assert_ok(plim_system_memory_read(BOARD("agx-orin-64gb"), &memory, &err));
+    assert_ok(plim_system_memory_read(BOARD("agx-orin-64"), &memory, &err));
 
     assert_true(memory.nvmap_used_bytes == PLIM_UNKNOWN_BYTES);
     assert_true(memory.cma_free_bytes == PLIM_UNKNOWN_BYTES);

@@ -66,13 +66,14 @@ static void what_a_container_lacks_comes_from_the_snapshot_and_says_so(void **st
     fresh_root();
     put("proc/meminfo", "MemTotal: 16031744 kB\n");
 
-    probe(root, BOARD("orin-nx-16gb"));
+    probe(root, BOARD("orin-nx-16-maxn"));
 
     const plim_fact *l4t = plim_facts_get(&facts, PLIM_FACT_L4T_RELEASE);
     assert_non_null(l4t);
     assert_string_equal(l4t->text, "36.4.0");
     assert_string_equal(l4t->source, "snapshot /etc/nv_tegra_release");
-    assert_string_equal(plim_facts_text(&facts, PLIM_FACT_BOARD_SNAPSHOT), BOARD("orin-nx-16gb"));
+    assert_string_equal(plim_facts_text(&facts, PLIM_FACT_BOARD_SNAPSHOT),
+                        BOARD("orin-nx-16-maxn"));
     assert_string_equal(facts.list[PLIM_FACT_MEMORY_TOTAL].source, "/proc/meminfo");
 }
 
@@ -82,7 +83,7 @@ static void a_file_of_the_root_wins_over_that_of_the_snapshot(void **state)
     fresh_root();
     put("etc/nv_tegra_release", "# R39 (release), REVISION: 2.0, GCID: 1\n");
 
-    probe(root, BOARD("orin-nx-16gb"));
+    probe(root, BOARD("orin-nx-16-maxn"));
 
     assert_string_equal(plim_facts_text(&facts, PLIM_FACT_L4T_RELEASE), "39.2.0");
     assert_string_equal(facts.list[PLIM_FACT_L4T_RELEASE].source, "/etc/nv_tegra_release");
@@ -94,7 +95,7 @@ static void what_the_caller_gave_is_not_overruled(void **state)
     memset(&facts, 0, sizeof(facts));
     plim_facts_set_text(&facts, PLIM_FACT_L4T_RELEASE, "36.5.0", PLIM_CONFIDENCE_GIVEN, "me");
 
-    probe(BOARD("orin-nx-16gb"), NULL);
+    probe(BOARD("orin-nx-16-maxn"), NULL);
 
     assert_string_equal(plim_facts_text(&facts, PLIM_FACT_L4T_RELEASE), "36.5.0");
 }
