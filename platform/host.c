@@ -62,6 +62,8 @@ void plim_host_from_facts(const plim_facts *facts, plim_host *out)
     TEXT(tensorrt_build, TENSORRT_BUILD);
     TEXT(power_mode, POWER_MODE);
     NUMBER(power_mode_id, POWER_MODE_ID);
+    TEXT(gpu_name, GPU_NAME);
+    TEXT(power_mode_max, POWER_MODE_MAX);
 }
 
 plim_status plim_host_detect(const char *root, plim_host *out, plim_error *err)

@@ -71,9 +71,23 @@ void plim_error_detail(plim_error *err, const char *format, ...)
     va_end(args);
 }
 
-static const char *remedy(plim_status status)
+void plim_error_remedy(plim_error *err, const char *format, ...)
 {
-    switch (status) {
+    if (!err) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->remedy, sizeof(err->remedy), format, args);
+    va_end(args);
+}
+
+static const char *remedy_of(const plim_error *error)
+{
+    if (error->remedy[0]) {
+        return error->remedy;
+    }
+    switch (error->status) {
     case PLIM_E_BUDGET:
         return "raise the cap, shrink a window, or release the largest holder";
     case PLIM_E_NOMEM:
@@ -118,8 +132,8 @@ size_t plim_error_format(const plim_error *error, char *buffer, size_t buffer_by
                           plim_tag_name((plim_tag)h->tag));
         }
     }
-    if (remedy(error->status)) {
-        plim_text_say(&to, "\n  remedy: %s", remedy(error->status));
+    if (remedy_of(error)) {
+        plim_text_say(&to, "\n  remedy: %s", remedy_of(error));
     }
     if (buffer_bytes > 0 && to.needed_bytes >= buffer_bytes) {
         buffer[buffer_bytes - 1] = 0;

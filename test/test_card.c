@@ -25,6 +25,9 @@ static void full_card(void)
     strcpy(card.precision_found, "fp16");
     card.build = PLIM_BUILD_NATIVE;
     strcpy(card.built_on, "board \"A\" \\ 64GB");
+    strcpy(card.power_mode, "MAXN");
+    strcpy(card.precision_default, "fp16");
+    card.version_compatible = true;
     card.build_free_bytes = 1;
     card.resident_bytes = 2;
     card.load_extra_bytes = INT64_MAX;
@@ -89,7 +92,7 @@ static void the_largest_card_fits_its_limits(void **state)
     assert_ok(plim_card_parse(text, bytes, &again, &err));
 
     assert_memory_equal(&again, &card, sizeof(card));
-    assert_int_equal(sizeof(plim_card), 103968); /* engine.h says so */
+    assert_int_equal(sizeof(plim_card), 104088); /* engine.h says so */
 }
 
 static void what_is_wrong_is_named_with_line_and_column(void **state)
@@ -117,6 +120,8 @@ static void what_is_wrong_is_named_with_line_and_column(void **state)
         {"{\"plimsoll_card\": 1, \"name\": \"x.engine\"}", PLIM_E_FORMAT, "name", NULL},
         {"{\"plimsoll_card\": 1, \"build\": {\"kind\": \"magic\"}}", PLIM_E_FORMAT, "build.kind",
          NULL},
+        {"{\"plimsoll_card\": 1, \"build\": {\"version_compatible\": 1}}", PLIM_E_FORMAT,
+         "build.version_compatible", NULL},
         {"{\"plimsoll_card\": 1, \"sha256\": {\"source\": \"AB\"}}", PLIM_E_FORMAT, "sha256.source",
          NULL},
         {"{\"plimsoll_card\": 1, \"backend\": \"a\\u0007b\"}", PLIM_E_FORMAT, "backend", NULL},

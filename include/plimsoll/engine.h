@@ -66,7 +66,7 @@ typedef struct plim_card_tensor {
     plim_card_range profiles[PLIM_CARD_PROFILES_MAX];
 } plim_card_tensor;
 
-typedef struct plim_card { /* plain; 103968 bytes: place it in a region or static, not on a stack */
+typedef struct plim_card { /* plain; 104088 bytes: place it in a region or static, not on a stack */
     plim_engine_name name;
     char backend[32];            /* "onnxruntime", "tensorrt", "null" */
     char format[32];             /* "onnx+weights", "plan", "ort", "safetensors", "raw" */
@@ -91,6 +91,10 @@ typedef struct plim_card { /* plain; 103968 bytes: place it in a region or stati
     uint8_t payload_root[PLIM_DIGEST_BYTES]; /* hash tree over the chunks */
     bool has_payload_root;
     uint64_t payload_bytes;
+    char gpu_name[64];          /* "Orin", "NVIDIA GB10"; "": not tied */
+    char power_mode[32];        /* of the board while it was built, informative */
+    char precision_default[16]; /* what the policy would have chosen; "": it was followed */
+    bool version_compatible;    /* later TensorRTs may load it, see plim_card_match */
     uint32_t profile_count, tensor_count;
     plim_card_tensor tensors[PLIM_CARD_TENSORS_MAX];
 } plim_card;
@@ -110,10 +114,14 @@ PLIM_API PLIM_MUST_USE plim_status plim_card_format(const plim_card *card, char 
 
 /* plim_card_match - may this engine be deserialized on this host?
  *
- * Holds SM, multiprocessor count, board memory, JetPack, L4T and TensorRT of the card
- * against the host. A field that the card does not tie matches everything; a tied field
+ * Holds SM, GPU name, multiprocessors, board memory, TensorRT, L4T and JetPack of the card against
+ * the host, in this order. A field that the card does not tie matches everything; a tied field
  * that the host does not know is a refusal too, and says so.
- * Errors:  E_MISMATCH  field, wanted (card), found (host), detail the file.
+ * Multiprocessors are those that the power mode leaves now, where the host knows them, else the
+ * module's. SM 10.1 and 11.0 are one chip. TensorRT is compared by as many numbers as the card
+ * gives: a fourth one is the build. A version compatible card also matches a later minor of the
+ * same major, and the next major that there was (8 to 10, 10 to 11).
+ * Errors:  E_MISMATCH  field, wanted (card), found (host), detail the file, remedy.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_card_match(const plim_card *card, const plim_host *host,
                                                    const char *file, plim_error *err);

@@ -82,6 +82,9 @@ typedef struct plim_host {
     char power_mode[32];          /* "MAXN", "15W" */
     plim_source multiprocessors_now_source, power_mode_id_source, tensorrt_build_source,
         power_mode_source;
+    char gpu_name[64];       /* "NVIDIA GB10"; "" unknown */
+    char power_mode_max[32]; /* name of the mode without limits */
+    plim_source gpu_name_source, power_mode_max_source;
 } plim_host;
 
 /* plim_host_from_facts - the part of @facts that a card is held against. */

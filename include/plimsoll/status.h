@@ -73,6 +73,7 @@ typedef struct plim_error { /* the caller's, on the stack; NULL is always allowe
     char found[96];   /* what it held */
     char detail[256]; /* a path, a name, a library's own words; cut short if need be */
     plim_holder holders[PLIM_ERROR_HOLDERS]; /* E_BUDGET: largest first; bytes 0 = unused */
+    char remedy[224]; /* what to do about this one; "": what the status itself suggests */
 } plim_error;
 
 /* plim_status_name - "OK", "E_BUDGET", ...; "E_?" for a number that is not in the list. */
@@ -83,7 +84,8 @@ PLIM_API const char *plim_status_text(plim_status status);
 
 /* plim_error_format - the refusal as text for a person, and what to do next.
  *
- * One line for most errors; a budget refusal adds a line per holder and the remedy.
+ * One line for most errors; a budget refusal adds a line per holder, and a remedy that is known
+ * is a line of its own.
  * Owns:    borrows @error and @buffer.
  * Returns: bytes that the whole text needs without its NUL (as snprintf); @buffer is
  *          always terminated when @buffer_bytes > 0. Allocates nothing.
@@ -100,6 +102,13 @@ PLIM_API plim_status plim_error_set(plim_error *err, plim_status status, const c
 
 /* plim_error_detail - printf into err->detail; does nothing when @err is NULL. */
 PLIM_API void plim_error_detail(plim_error *err, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+
+/* plim_error_remedy - printf into err->remedy; does nothing when @err is NULL. */
+PLIM_API void plim_error_remedy(plim_error *err, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 2, 3)))
 #endif

@@ -65,10 +65,11 @@ static plim_status read_name(reader *r, const json_t *root, plim_card *card)
 
 static plim_status read_target(reader *r, const json_t *object, plim_card *card)
 {
-    static const char *const keys[] = {
-        "sm", "multiprocessors", "memory_bytes", "jetpack", "l4t", "tensorrt", NULL};
+    static const char *const keys[] = {"sm",      "gpu", "multiprocessors", "memory_bytes",
+                                       "jetpack", "l4t", "tensorrt",        NULL};
     PLIM_TRY(plim_json_keys(r, object, keys));
     PLIM_TRY(plim_json_u32(r, object, "sm", 9999, &card->sm));
+    PLIM_TRY(plim_json_text(r, object, "gpu", false, card->gpu_name, sizeof(card->gpu_name)));
     PLIM_TRY(plim_json_u32(r, object, "multiprocessors", 65535, &card->multiprocessors));
     PLIM_TRY(plim_json_u64(r, object, "memory_bytes", INT64_MAX, &card->board_memory_bytes));
     PLIM_TRY(plim_json_text(r, object, "jetpack", false, card->jetpack, sizeof(card->jetpack)));
@@ -78,17 +79,31 @@ static plim_status read_target(reader *r, const json_t *object, plim_card *card)
 
 static plim_status read_precision(reader *r, const json_t *object, plim_card *card)
 {
-    static const char *const keys[] = {"asked", "found", NULL};
+    static const char *const keys[] = {"asked", "found", "default", NULL};
     PLIM_TRY(plim_json_keys(r, object, keys));
     PLIM_TRY(plim_json_text(r, object, "asked", false, card->precision_asked,
                             sizeof(card->precision_asked)));
-    return plim_json_text(r, object, "found", false, card->precision_found,
-                          sizeof(card->precision_found));
+    PLIM_TRY(plim_json_text(r, object, "found", false, card->precision_found,
+                            sizeof(card->precision_found)));
+    return plim_json_text(r, object, "default", false, card->precision_default,
+                          sizeof(card->precision_default));
+}
+
+static plim_status read_flag(reader *r, const json_t *object, const char *key, bool *out)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value && !json_is_boolean(value)) {
+        plim_json_enter_key(r, key);
+        return plim_json_refuse(r, PLIM_E_FORMAT, "true or false", value);
+    }
+    *out = json_is_true(value);
+    return PLIM_OK;
 }
 
 static plim_status read_build(reader *r, const json_t *object, plim_card *card)
 {
-    static const char *const keys[] = {"kind", "board", "free_bytes", NULL};
+    static const char *const keys[] = {"kind",       "board", "power_mode", "version_compatible",
+                                       "free_bytes", NULL};
     char kind[16] = "unknown";
     PLIM_TRY(plim_json_keys(r, object, keys));
     PLIM_TRY(plim_json_text(r, object, "kind", false, kind, sizeof(kind)));
@@ -102,6 +117,9 @@ static plim_status read_build(reader *r, const json_t *object, plim_card *card)
                                 json_object_get(object, "kind"));
     }
     PLIM_TRY(plim_json_text(r, object, "board", false, card->built_on, sizeof(card->built_on)));
+    PLIM_TRY(
+        plim_json_text(r, object, "power_mode", false, card->power_mode, sizeof(card->power_mode)));
+    PLIM_TRY(read_flag(r, object, "version_compatible", &card->version_compatible));
     return plim_json_u64(r, object, "free_bytes", INT64_MAX, &card->build_free_bytes);
 }
 

@@ -96,6 +96,7 @@ static plim_status say_target(sink *to, const plim_card *c, plim_error *err)
 {
     part p = {to, "target", false, err};
     PLIM_TRY(number_member(&p, "sm", c->sm, 9999));
+    PLIM_TRY(text_member(&p, "gpu", c->gpu_name, sizeof(c->gpu_name)));
     PLIM_TRY(number_member(&p, "multiprocessors", c->multiprocessors, 65535));
     PLIM_TRY(number_member(&p, "memory_bytes", c->board_memory_bytes, INT64_MAX));
     PLIM_TRY(text_member(&p, "jetpack", c->jetpack, sizeof(c->jetpack)));
@@ -110,6 +111,7 @@ static plim_status say_build(sink *to, const plim_card *c, plim_error *err)
     part p = {to, "precision", false, err};
     PLIM_TRY(text_member(&p, "asked", c->precision_asked, sizeof(c->precision_asked)));
     PLIM_TRY(text_member(&p, "found", c->precision_found, sizeof(c->precision_found)));
+    PLIM_TRY(text_member(&p, "default", c->precision_default, sizeof(c->precision_default)));
     end_part(&p);
     if ((unsigned)c->build > PLIM_BUILD_PORTABLE) {
         return refuse("build.kind", "a known kind", err);
@@ -118,6 +120,11 @@ static plim_status say_build(sink *to, const plim_card *c, plim_error *err)
     next_member(&b, "kind");
     plim_text_say(to, "\"%s\"", plim_build_kind_name(c->build));
     PLIM_TRY(text_member(&b, "board", c->built_on, sizeof(c->built_on)));
+    PLIM_TRY(text_member(&b, "power_mode", c->power_mode, sizeof(c->power_mode)));
+    if (c->version_compatible) {
+        next_member(&b, "version_compatible");
+        plim_text_say(to, "true");
+    }
     PLIM_TRY(number_member(&b, "free_bytes", c->build_free_bytes, INT64_MAX));
     end_part(&b);
     return PLIM_OK;

@@ -43,7 +43,7 @@ static bool is_refusal(const plim_error *err)
 #define ERROR_MEMBERS                                                                              \
     "\"engine\":\"%s\",\"status\":\"%s\",\"what\":\"%s\",\"field\":\"%s\",\"wanted\":\"%s\","      \
     "\"found\":\"%s\",\"want\":%" PRIu64 ",\"have\":%" PRIu64 ",\"limit\":%" PRIu64                \
-    ",\"detail\":\"%s\",\"holders\":["
+    ",\"detail\":\"%s\",\"remedy\":\"%s\",\"holders\":["
 #define ERROR_HOLDER "{\"owner\":\"%s\",\"tag\":\"%s\",\"bytes\":%" PRIu64 "}"
 
 void plim_runtime_log_error(plim_runtime *self, plim_log_level level, const char *event,
@@ -62,8 +62,8 @@ void plim_runtime_log_error(plim_runtime *self, plim_log_level level, const char
     }
     PLIM_LOG(self, level, event, formats[count], name, plim_status_name(err->status),
              err->what ? err->what : "", err->field, err->wanted, err->found, err->want, err->have,
-             err->limit, err->detail, h[0].owner, plim_tag_name((plim_tag)h[0].tag), h[0].bytes,
-             h[1].owner, plim_tag_name((plim_tag)h[1].tag), h[1].bytes, h[2].owner,
+             err->limit, err->detail, err->remedy, h[0].owner, plim_tag_name((plim_tag)h[0].tag),
+             h[0].bytes, h[1].owner, plim_tag_name((plim_tag)h[1].tag), h[1].bytes, h[2].owner,
              plim_tag_name((plim_tag)h[2].tag), h[2].bytes);
     if (is_refusal(err)) {
         plim_black_box_refusal(&self->box, event, name, err);
