@@ -223,11 +223,30 @@ void plim_watch_tick(plim_pressure_watch *self, uint32_t woken)
 
 /* ---- open ---- */
 
+/* Usage at which a rung may want to be entered, and two more close to the limit: usage counts page
+ * cache, so a line may be crossed before its rung's is. */
+static size_t usage_lines(const plim_pressure_watch *self, uint64_t out[2 * PLIM_RUNGS_MAX + 2])
+{
+    uint64_t limit = self->group.limit_bytes;
+    size_t count = 0;
+    for (uint32_t i = 0; i < self->ladder.count; i++) {
+        const uint64_t *enter = self->ladder.rungs[i].enter;
+        if (enter[PLIM_PRESSURE_CGROUP] && enter[PLIM_PRESSURE_CGROUP] <= PLIM_PRESSURE_SHARE) {
+            out[count++] = limit / PLIM_PRESSURE_SHARE * enter[PLIM_PRESSURE_CGROUP];
+        }
+        if (enter[PLIM_PRESSURE_HEADROOM] && enter[PLIM_PRESSURE_HEADROOM] < limit) {
+            out[count++] = limit - enter[PLIM_PRESSURE_HEADROOM];
+        }
+    }
+    out[count++] = limit / 100 * 97;
+    out[count++] = limit / 100 * 99;
+    return count;
+}
+
 static void set_triggers(plim_pressure_watch *self)
 {
     static const char *const NOT_WANTED = "not wanted";
-    uint64_t lines[PLIM_RUNGS_MAX];
-    size_t count = 0;
+    uint64_t lines[2 * PLIM_RUNGS_MAX + 2];
     plim_wake_timer(self->opts.wake_fd, &self->wakes[WATCH_TIMER]);
     for (unsigned i = 0; i < WATCH_TIMER; i++) {
         self->wakes[i] = (plim_wake){.fd = -1, .kept = {-1, -1, -1}};
@@ -242,13 +261,8 @@ static void set_triggers(plim_pressure_watch *self)
     if (!self->has_group) {
         return;
     }
-    for (uint32_t i = 0; i < self->ladder.count; i++) {
-        uint64_t share = self->ladder.rungs[i].enter[PLIM_PRESSURE_CGROUP];
-        if (share && share <= PLIM_PRESSURE_SHARE) {
-            lines[count++] = self->group.limit_bytes / PLIM_PRESSURE_SHARE * share;
-        }
-    }
-    plim_wake_usage(self->root, &self->group, lines, count, &self->wakes[WATCH_USAGE]);
+    plim_wake_usage(self->root, &self->group, lines, usage_lines(self, lines),
+                    &self->wakes[WATCH_USAGE]);
     plim_wake_limit(self->root, &self->group, &self->wakes[WATCH_LIMIT]);
 }
 
@@ -262,12 +276,12 @@ static void describe(plim_pressure_watch *self)
     s->last.ns = plim_runtime_now_ns();
     for (uint32_t i = 0; i < s->rung_count; i++) {
         const plim_rung *r = &self->ladder.rungs[i];
-        snprintf(s->rungs[i].name, sizeof(s->rungs[i].name), "%s", r->name);
+        memcpy(s->rungs[i].name, r->name, sizeof(s->rungs[i].name));
         s->rungs[i].kind = r->kind;
     }
     for (unsigned i = 0; i < WATCH_TIMER; i++) {
         s->has_source[i] = self->wakes[i].fd >= 0;
-        snprintf(s->source_why[i], sizeof(s->source_why[i]), "%s", self->wakes[i].why);
+        memcpy(s->source_why[i], self->wakes[i].why, sizeof(s->source_why[i]));
     }
     s->has_source[PLIM_PRESSURE_BY_TIMER] = self->wakes[WATCH_TIMER].fd >= 0;
     s->has_source[PLIM_PRESSURE_BY_GIVEN] = self->opts.wake_fd >= 0;
