@@ -2,9 +2,8 @@
 /* pressure_figures.c - the figures that the ladder watches, and what they are called in text.
  *
  * Decides the built-in lines, as shares of the group's limit or the machine's memory: half of
- * what is freed cheaply goes at an eighth left, admissions close at a twentieth. Headroom is the
- * least of what the machine has available and what the group leaves below its limit, files' page
- * cache counted as free in both, because the kernel drops it by itself.
+ * what is freed cheaply goes at an eighth left, admissions close at a twentieth. Headroom is that
+ * of headroom.h, for the machine's own pages or the GPU's, whichever the runtime's provider gives.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,9 +27,18 @@ static uint64_t share_of(uint64_t room, uint64_t limit)
     return (uint64_t)((double)(limit - room) / (double)limit * PLIM_PRESSURE_SHARE);
 }
 
+static uint64_t headroom_bytes(plim_pressure_watch *self)
+{
+    plim_headroom_opts o = plim_headroom_opts_default();
+    o.root = self->root[0] ? self->root : NULL;
+    o.for_gpu = plim_provider_kind(self->runtime->provider) >= PLIM_MEMORY_PINNED;
+    return plim_headroom_read(&o, &self->headroom, NULL) == PLIM_OK
+               ? self->headroom.allocatable_bytes
+               : PLIM_UNKNOWN_BYTES;
+}
+
 void plim_watch_figures(plim_pressure_watch *self, plim_pressure *out)
 {
-    plim_system_memory system;
     *out = (plim_pressure){.ns = plim_runtime_now_ns()};
     for (unsigned f = 0; f < PLIM_PRESSURE_FIGURES; f++) {
         out->value[f] = PLIM_UNKNOWN_BYTES;
@@ -43,14 +51,11 @@ void plim_watch_figures(plim_pressure_watch *self, plim_pressure *out)
     }
     plim_stall_share_read(self->root, &out->value[PLIM_PRESSURE_PSI_SOME],
                           &out->value[PLIM_PRESSURE_PSI_FULL]);
-    if (plim_system_memory_read(self->root, &system, NULL) == PLIM_OK) {
-        out->value[PLIM_PRESSURE_HEADROOM] = system.available_bytes;
-    }
+    out->value[PLIM_PRESSURE_HEADROOM] = headroom_bytes(self);
     if (self->has_group) {
         plim_group_share g;
         plim_group_share_read(self->root, &self->group, &g);
-        uint64_t room = room_in_group(&g), *headroom = &out->value[PLIM_PRESSURE_HEADROOM];
-        *headroom = room < *headroom ? room : *headroom;
+        uint64_t room = room_in_group(&g);
         out->value[PLIM_PRESSURE_EVENTS] = g.hit_count;
         if (room != PLIM_UNKNOWN_BYTES && g.limit_bytes > 0) {
             out->value[PLIM_PRESSURE_CGROUP] = share_of(room, g.limit_bytes);

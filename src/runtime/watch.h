@@ -11,6 +11,7 @@
 #include "arena/ladder.h"
 #include "platform/linux/group_share.h"
 #include "platform/linux/wake.h"
+#include "plimsoll/headroom.h"
 #include "src/runtime/state.h"
 
 #define PLIM_WATCH_PATH_BYTES 384u
@@ -29,6 +30,7 @@ struct plim_pressure_watch {
     plim_ladder ladder;
     plim_cgroup_memory group;
     bool has_group;
+    plim_headroom headroom; /* of the last reading: too large for a stack */
     uint64_t step_count, wake_count[PLIM_PRESSURE_SOURCES];
 
     pthread_mutex_t list_lock;
