@@ -17,6 +17,7 @@ static const struct {
     {"pack-plan", cmd_pack_plan, "give buffers with known lifetimes fixed offsets"},
     {"replay", cmd_replay, "what each way to allocate would have made of a recorded run"},
     {"run", cmd_run, "load a manifest's engines and stream episodes through them"},
+    {"doctor", cmd_doctor, "say what this machine is, what is wrong with it, what to do"},
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 

@@ -95,5 +95,6 @@ tool_exit cmd_plan(int argc, char **argv);
 tool_exit cmd_pack_plan(int argc, char **argv);
 tool_exit cmd_replay(int argc, char **argv);
 tool_exit cmd_run(int argc, char **argv);
+tool_exit cmd_doctor(int argc, char **argv);
 
 #endif
