@@ -3,6 +3,7 @@
 #ifndef TOOLS_PLIMSOLL_DOCTOR_H
 #define TOOLS_PLIMSOLL_DOCTOR_H
 
+#include "plimsoll/headroom.h"
 #include "plimsoll/policy.h"
 #include "src/tools/facts_print.h"
 #include "src/tools/plimsoll/predict.h"
@@ -47,9 +48,10 @@ typedef struct doctor { /* large: static */
     doctor_options o;
     plim_policy policy;
     machine_facts machine;
+    plim_headroom headroom;
     plim_host host;
     manifest m;
-    bool has_manifest, has_plan;
+    bool has_headroom, has_manifest, has_plan;
     doctor_engine engines[MANIFEST_ENGINES_MAX];
     prediction plan;
     doctor_finding findings[DOCTOR_FINDINGS_MAX]; /* hits by level, then the undecided */
@@ -69,6 +71,8 @@ void doctor_rules(doctor *d, const plim_facts *facts, const char *about);
 int doctor_exit(const doctor *d);
 const char *doctor_verdict(const doctor *d); /* "fine", "advice", "warnings", "refused" */
 
+/* The rows of what can be had now: those of the wall that binds, and those of every wall. */
+bool doctor_is_shown_row(const plim_headroom *h, const plim_headroom_row *row);
 void doctor_print(const doctor *d, FILE *to, bool color);
 void doctor_json(const doctor *d, FILE *to);
 

@@ -79,6 +79,34 @@ static void findings(const doctor *d, plim_verdict verdict, FILE *to)
     }
 }
 
+static void headroom(const doctor *d, FILE *to)
+{
+    static const char *const KINDS[] = {"counted", "note", "missing"};
+    const plim_headroom *h = &d->headroom;
+    bool has_any = false;
+    if (!d->has_headroom) {
+        fputs("null", to);
+        return;
+    }
+    fprintf(to, "{\"allocatable\":%" PRIu64 ",\"largest_block\":%" PRIu64 ",\"binding\":",
+            h->allocatable_bytes, h->largest_block_bytes);
+    json_text(to, plim_wall_name(h->walls[h->binding].kind));
+    fputs(",\"rows\":[", to);
+    for (uint32_t i = 0; i < h->row_count; i++) {
+        const plim_headroom_row *r = &h->rows[i];
+        if (doctor_is_shown_row(h, r)) {
+            fputs(has_any ? ",{\"name\":" : "{\"name\":", to);
+            json_text(to, r->name);
+            fprintf(to, ",\"bytes\":%" PRId64 ",\"kind\":\"%s\",\"source\":", r->bytes,
+                    (unsigned)r->kind < 3 ? KINDS[r->kind] : "?");
+            json_text(to, r->source);
+            fputc('}', to);
+            has_any = true;
+        }
+    }
+    fputs("]}", to);
+}
+
 static void engines(const doctor *d, FILE *to)
 {
     for (size_t i = 0; i < d->m.engine_count; i++) {
@@ -111,7 +139,8 @@ void doctor_json(const doctor *d, FILE *to)
     findings(d, PLIM_VERDICT_UNDECIDED, to);
     fputs("],", to);
     facts_print_json(&d->machine, to);
-    fputs(",\"headroom\":null", to);
+    fputs(",\"headroom\":", to);
+    headroom(d, to);
     fputs(",\"heat\":{\"hottest\":null,\"zone\":null,\"throttled\":null}", to);
     fputs(",\"engines\":[", to);
     engines(d, to);

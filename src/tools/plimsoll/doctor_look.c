@@ -94,7 +94,10 @@ void doctor_find(doctor *d, plim_action level, const char *id, const char *about
 
 static int rank(const doctor_finding *f)
 {
-    return f->verdict == PLIM_VERDICT_UNDECIDED ? 4 : (int)PLIM_ACTION_REFUSE - (int)f->level;
+    return f->verdict == PLIM_VERDICT_UNDECIDED ? 3
+           : f->level == PLIM_ACTION_REFUSE     ? 0
+           : f->level == PLIM_ACTION_WARN       ? 1
+                                                : 2;
 }
 
 /* By rank, else as found: insertion keeps the order of the tables. */
@@ -129,6 +132,23 @@ static plim_status read_settings(doctor *d, plim_error *err)
     return PLIM_OK;
 }
 
+/* What can be had is no reason to stop looking: without it the page says less. */
+static void read_headroom(doctor *d)
+{
+    plim_headroom_opts h = plim_headroom_opts_default();
+    h.root = d->o.root;
+    h.for_gpu = plim_facts_number(&d->machine.facts, PLIM_FACT_GPU_SHARES_MEMORY, 0) != 0;
+    d->has_headroom = plim_headroom_read(&h, &d->headroom, NULL) == PLIM_OK;
+    if (d->has_headroom) {
+        plim_headroom_facts(&d->headroom, &d->machine.facts);
+    }
+}
+
+bool doctor_is_shown_row(const plim_headroom *h, const plim_headroom_row *row)
+{
+    return row->wall == h->binding || row->wall == PLIM_HEADROOM_EVERY_WALL;
+}
+
 bool doctor_look(doctor *d, tool_exit *code)
 {
     plim_error err = {.status = PLIM_OK};
@@ -143,6 +163,7 @@ bool doctor_look(doctor *d, tool_exit *code)
         *code = TOOL_NOTHING;
         return false;
     }
+    read_headroom(d);
     if (read_settings(d, &err) != PLIM_OK) {
         *code = tool_refuse("settings", &err);
         return false;

@@ -75,13 +75,15 @@ static void sliced(FILE *to, const char *label, plim_slice slice)
 
 static void print_finding(const doctor_finding *f, bool all, FILE *to, bool color)
 {
-    static const char *const LEVELS[] = {"", "HINT", "WARN", "REFUSE"};
-    static const char *const COLORS[] = {"", "\033[36m", "\033[33m", "\033[31m"};
-    char title[192];
-    unsigned level = (unsigned)f->level < 4 ? (unsigned)f->level : 0;
-    snprintf(title, sizeof(title), "%s%s%s", f->id, f->about[0] ? ", engine " : "", f->about);
-    fprintf(to, "\n%s%-7s%s %s\n", color ? COLORS[level] : "", LEVELS[level],
-            color ? "\033[0m" : "", title);
+    const char *word = f->level == PLIM_ACTION_REFUSE ? "REFUSE"
+                       : f->level == PLIM_ACTION_WARN ? "WARN"
+                                                      : "HINT";
+    const char *on = !color                           ? ""
+                     : f->level == PLIM_ACTION_REFUSE ? "\033[31m"
+                     : f->level == PLIM_ACTION_WARN   ? "\033[33m"
+                                                      : "\033[36m";
+    fprintf(to, "\n%s%-7s%s %s%s%s\n", on, word, color ? "\033[0m" : "", f->id,
+            f->about[0] ? ", engine " : "", f->about);
     sliced(to, "  symptom", f->rule.symptom);
     if (f->why[0]) {
         paragraph(to, "  why", 10, f->why);
@@ -281,6 +283,31 @@ static void print_sentence(const plim_facts *facts, const sentence *s, FILE *to)
     }
 }
 
+/* The sum that gives what can be had, as far as it moved anything. */
+static void print_headroom(const doctor *d, FILE *to)
+{
+    const plim_headroom *h = &d->headroom;
+    char text[256];
+    if (!d->has_headroom) {
+        return;
+    }
+    snprintf(text, sizeof(text), "%s can be had now (%s), in one block: %s",
+             tool_size(h->allocatable_bytes), plim_wall_name(h->walls[h->binding].kind),
+             h->largest_block_bytes == h->allocatable_bytes ? "all of it"
+                                                            : tool_size(h->largest_block_bytes));
+    paragraph(to, "headroom", 10, text);
+    for (uint32_t i = 0; i < h->row_count; i++) {
+        const plim_headroom_row *r = &h->rows[i];
+        if (doctor_is_shown_row(h, r) && r->kind == PLIM_HEADROOM_MISSING) {
+            fprintf(to, "%10s %12s  %s\n", "", "not known", r->name);
+        } else if (doctor_is_shown_row(h, r) && r->kind == PLIM_HEADROOM_COUNTED && r->bytes) {
+            uint64_t size = r->bytes < 0 ? (uint64_t)0 - (uint64_t)r->bytes : (uint64_t)r->bytes;
+            fprintf(to, "%10s %c %10s  %s\n", "", r->bytes < 0 ? '-' : '+', tool_size(size),
+                    r->name);
+        }
+    }
+}
+
 /* Which fact named the board, and how sure that is. */
 static void print_known(const plim_facts *facts, FILE *to)
 {
@@ -386,6 +413,8 @@ void doctor_print(const doctor *d, FILE *to, bool color)
         print_sentence(facts, &SENTENCES[i], to);
         if (SENTENCES[i].parts == BOARD) {
             print_known(facts, to);
+        } else if (SENTENCES[i].parts == MEMORY) {
+            print_headroom(d, to);
         } else if (SENTENCES[i].parts == SOFTWARE) {
             print_components(&d->machine, to);
         }
