@@ -237,6 +237,16 @@ plim_policy_match(const plim_policy *policy, const plim_facts *facts,
                   void (*visit)(void *context, const plim_rule *rule, plim_verdict verdict),
                   void *context, plim_error *err);
 
+/* plim_facts_read - facts as a person writes them: "gpu.sm: 8.7", one a line, values and units as
+ * in conditions. They are noted as given, with "@name:line" as their source.
+ *
+ * Owns:    borrows all; on failure @facts is unchanged.
+ * Errors:  E_FORMAT  err->field is the key, err->detail "name:line".
+ *          E_RANGE   more than PLIM_POLICY_TEXT_MAX.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_facts_read(plim_facts *facts, const char *name,
+                                                   const char *text, size_t bytes, plim_error *err);
+
 /* ---- data types ---- */
 
 typedef struct plim_dtype_choice {

@@ -155,7 +155,7 @@ static bool is_key(plim_slice key)
 {
     for (size_t i = 0; i < key.bytes; i++) {
         char c = key.at[i];
-        if (!((c >= 'a' && c <= 'z') || c == '_')) {
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.')) {
             return false;
         }
     }

@@ -14,6 +14,7 @@ static const struct {
     {"verify", cmd_verify, "read an artifact and hold every chunk against its digest"},
     {"check", cmd_check, "run an artifact on a known input and compare its outputs"},
     {"plan", cmd_plan, "predict the peak of a manifest before anything is loaded"},
+    {"policy", cmd_policy, "known defects, boards and data types, and what applies here"},
     {"pack-plan", cmd_pack_plan, "give buffers with known lifetimes fixed offsets"},
     {"replay", cmd_replay, "what each way to allocate would have made of a recorded run"},
     {"run", cmd_run, "load a manifest's engines and stream episodes through them"},

@@ -93,6 +93,7 @@ tool_exit cmd_verify(int argc, char **argv);
 tool_exit cmd_check(int argc, char **argv);
 tool_exit cmd_plan(int argc, char **argv);
 tool_exit cmd_pack_plan(int argc, char **argv);
+tool_exit cmd_policy(int argc, char **argv);
 tool_exit cmd_replay(int argc, char **argv);
 tool_exit cmd_run(int argc, char **argv);
 tool_exit cmd_doctor(int argc, char **argv);
