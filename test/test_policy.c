@@ -225,6 +225,47 @@ static void a_condition_that_does_not_fit_its_unit_is_refused(void **state)
     assert_true(reads("gpu.name = card.name"));
 }
 
+/* ---- facts as text ---- */
+
+static plim_status read_facts(const char *lines)
+{
+    return plim_facts_read(&facts, "f", lines, strlen(lines), &err);
+}
+
+static void facts_are_read_in_the_units_of_conditions_and_say_who_gave_them(void **state)
+{
+    (void)state;
+
+    assert_ok(read_facts("# what if\ngpu.sm: 8.7\n\nmemory.total: 15.5 GiB\r\ncpu.l1d: 64 KiB\n"
+                         "gpu.shares_memory: yes\nl4t.release: 36.4.7\n"
+                         "pytorch.memory_fraction: 0.6\n"));
+
+    assert_int_equal(plim_facts_number(&facts, PLIM_FACT_GPU_SM, 0), 87);
+    assert_int_equal(plim_facts_number(&facts, PLIM_FACT_MEMORY_TOTAL, 0), UINT64_C(31) << 29);
+    assert_int_equal(plim_facts_number(&facts, PLIM_FACT_CPU_L1D_BYTES, 0), 65536);
+    assert_string_equal(plim_facts_text(&facts, PLIM_FACT_L4T_RELEASE), "36.4.7");
+    assert_string_equal(plim_facts_get(&facts, PLIM_FACT_GPU_SM)->source, "f:2");
+    assert_int_equal(plim_facts_get(&facts, PLIM_FACT_GPU_SM)->confidence, PLIM_CONFIDENCE_GIVEN);
+}
+
+static void facts_with_one_wrong_line_change_nothing(void **state)
+{
+    static const char *const WRONG[] = {
+        "gpu.sm: 8.7\nno.such: 1\n",
+        "gpu.sm: 8.7\nmemory.total: 16\n",
+        "gpu.sm: 8.7\ngpu.shares_memory: true\n",
+        "gpu.sm: 8.7\npytorch.memory_fraction: much\n",
+        "gpu.sm: 8.7\ngpu.name: a\n  b\n",
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+        assert_status(read_facts(WRONG[i]), PLIM_E_FORMAT);
+        assert_string_equal(err.detail, "f:2");
+        assert_null(plim_facts_get(&facts, PLIM_FACT_GPU_SM));
+    }
+}
+
 /* ---- matching ---- */
 
 static unsigned hits, undecided;
@@ -427,6 +468,9 @@ int main(void)
         cmocka_unit_test_setup(an_absent_fact_is_undecided_and_only_known_and_absent_ask_for_it,
                                clear),
         cmocka_unit_test_setup(a_condition_that_does_not_fit_its_unit_is_refused, clear),
+        cmocka_unit_test_setup(facts_are_read_in_the_units_of_conditions_and_say_who_gave_them,
+                               clear),
+        cmocka_unit_test_setup(facts_with_one_wrong_line_change_nothing, clear),
         cmocka_unit_test_setup(
             a_rule_hits_when_all_holds_and_one_failure_outweighs_what_is_not_known, clear),
         cmocka_unit_test_setup(the_checker_finds_each_kind_of_entry_that_should_not_stay, clear),
