@@ -145,8 +145,7 @@ static tool_exit check(policy_run *run)
     }
     run->only_named = run->words.count > 1;
     begin_json(run, "findings");
-    plim_status rc =
-        plim_policy_check(&run->policy, run->today, show_finding, run, NULL, &err);
+    plim_status rc = plim_policy_check(&run->policy, run->today, show_finding, run, NULL, &err);
     fputs(run->json ? "]}\n" : "", stdout);
     if (rc != PLIM_OK) {
         return usage_error(&COMMAND, "--today '%s': a day such as 2026-11-21 is wanted",
@@ -237,8 +236,8 @@ static tool_exit match(policy_run *run)
 {
     plim_error err = {.status = PLIM_OK};
     plim_status rc = run->facts_path ? facts_from_file(run->facts_path, &run->machine.facts, &err)
-                                     : machine_facts_read(run->root, run->snapshot,
-                                                          &run->policy, &run->machine, &err);
+                                     : machine_facts_read(run->root, run->snapshot, &run->policy,
+                                                          &run->machine, &err);
     if (rc != PLIM_OK) {
         return tool_refuse(run->facts_path ? run->facts_path : "this machine", &err);
     }
