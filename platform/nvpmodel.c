@@ -14,7 +14,6 @@
  */
 #include "platform/nvpmodel.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -161,7 +160,7 @@ static bool is_in_force(const plim_probe *p, const plim_power_mode *m, bool with
            emc->number == m->emc_max_hz;
 }
 
-/* "pmode:0002", beside other lines such as the fan's. */
+/* "pmode:0002", beside other lines such as the fan's. Four digits: fewer are a number cut short. */
 static bool read_status(plim_probe *p, uint64_t *out)
 {
     plim_lines lines;
@@ -171,8 +170,8 @@ static bool read_status(plim_probe *p, uint64_t *out)
     }
     for (char *line; !found && (line = plim_lines_next(&lines));) {
         line = plim_text_trim(line);
-        found = strncmp(line, "pmode:", 6) == 0 && isdigit((unsigned char)line[6]) &&
-                line[6 + strspn(line + 6, "0123456789")] == 0 && plim_parse_u64(line + 6, out);
+        size_t digits = strncmp(line, "pmode:", 6) == 0 ? strspn(line + 6, "0123456789") : 0;
+        found = digits >= 4 && line[6 + digits] == 0 && plim_parse_u64(line + 6, out);
     }
     plim_lines_close(&lines);
     return found && *out <= UINT32_MAX;

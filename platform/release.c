@@ -11,12 +11,20 @@
 #include "platform/probe.h"
 #include "plimsoll/policy.h"
 
-/* "# R36 (release), REVISION: 4.0, GCID: ..." gives 36.4.0; a revision without patch gives .0 */
+/* "# R36 (release), REVISION: 4.0, GCID: ..." gives 36.4.0; a revision without patch gives .0. The
+ * comma shows that the numbers are whole: 36.4.7 cut short would be another release. */
 static bool release_of(const char *line, char *out, size_t room)
 {
     unsigned major, minor, patch = 0;
-    if (sscanf(line, "# R%3u (release), REVISION: %3u.%3u", &major, &minor, &patch) < 2) {
-        return false;
+    int used = 0;
+    if (sscanf(line, "# R%3u (release), REVISION: %3u.%3u%n", &major, &minor, &patch, &used) < 3 ||
+        line[used] != ',') {
+        patch = 0;
+        used = 0;
+        if (sscanf(line, "# R%3u (release), REVISION: %3u%n", &major, &minor, &used) < 2 ||
+            line[used] != ',') {
+            return false;
+        }
     }
     snprintf(out, room, "%u.%u.%u", major, minor, patch);
     return true;
