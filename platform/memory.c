@@ -72,6 +72,8 @@ static void read_swaps(plim_probe *p)
     if (plim_lines_open(p->root, "proc/swaps", &lines, NULL) != PLIM_OK) {
         return;
     }
+    const char *head = plim_lines_next(&lines);
+    const bool is_read = head && strncmp(head, "Filename", 8) == 0; /* also without any swap */
     for (char *line; (line = plim_lines_next(&lines));) {
         uint64_t sum;
         if (plim_swap_parse(line, &is_zram, &bytes) && bytes_add(sums[is_zram], bytes, &sum) &&
@@ -80,8 +82,10 @@ static void read_swaps(plim_probe *p)
         }
     }
     plim_lines_close(&lines);
-    note(p, PLIM_FACT_SWAP_ZRAM, sums[1], "/proc/swaps");
-    note(p, PLIM_FACT_SWAP_DISK, sums[0], "/proc/swaps");
+    if (is_read) {
+        note(p, PLIM_FACT_SWAP_ZRAM, sums[1], "/proc/swaps");
+        note(p, PLIM_FACT_SWAP_DISK, sums[0], "/proc/swaps");
+    }
 }
 
 /* The word in brackets of "always [madvise] never". */
