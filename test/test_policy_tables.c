@@ -50,6 +50,7 @@ static void be_card(uint64_t multiprocessors)
     text(PLIM_FACT_CARD_BACKEND, "tensorrt");
     text(PLIM_FACT_CARD_BUILD, "native");
     text(PLIM_FACT_CARD_TENSORRT, "10.3.0");
+    number(PLIM_FACT_CARD_VERSION_COMPATIBLE, 0);
     number(PLIM_FACT_CARD_SM, 87);
     number(PLIM_FACT_CARD_MULTIPROCESSORS, multiprocessors);
 }

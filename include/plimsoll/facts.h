@@ -169,8 +169,12 @@ typedef enum plim_unit {
     X(CARD_L4T, "card.l4t", VERSION, "it is tied to")                                              \
     X(CARD_JETPACK, "card.jetpack", VERSION, "it is tied to")                                      \
     X(CARD_TENSORRT, "card.tensorrt", VERSION, "it is tied to")                                    \
+    X(CARD_TENSORRT_BUILD, "card.tensorrt_build", VERSION, "with its fourth number")               \
+    X(CARD_VERSION_COMPATIBLE, "card.version_compatible", FLAG, "later TensorRTs may load it")     \
+    X(CARD_GPU, "card.gpu", TEXT, "name of the GPU it is tied to")                                 \
     X(CARD_PRECISION_ASKED, "card.precision_asked", TEXT, "what the build was told")               \
     X(CARD_PRECISION_FOUND, "card.precision_found", TEXT, "what came out")                         \
+    X(CARD_PRECISION_SUPPORT, "card.precision_support", TEXT, "what this machine has for it")      \
     X(CARD_PAYLOAD, "card.payload", BYTES, "weights and graph")                                    \
     X(CARD_LARGEST, "card.largest", BYTES, "largest single block that the load asks for")
 
