@@ -137,6 +137,11 @@ bool plim_fsroot_read(const char *root, const char *path, char *out, size_t out_
     return n >= 0;
 }
 
+int plim_fsroot_open(const char *root, const char *path)
+{
+    return open_at_root(root, path, 0);
+}
+
 plim_status plim_folder_open(const char *root, const char *path, plim_folder *out, plim_error *err)
 {
     out->used = out->at = 0;

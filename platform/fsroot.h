@@ -33,6 +33,9 @@ void plim_lines_close(plim_lines *self);
 bool plim_fsroot_read(const char *root, const char *path, char *out, size_t out_room,
                       size_t *out_bytes);
 
+/* A descriptor to keep, for a file that is read again and again; -1 with errno. */
+int plim_fsroot_open(const char *root, const char *path);
+
 /* The names in a folder, in the system's order, without a heap; "." and ".." are left out. */
 typedef struct plim_folder {
     int fd;

@@ -113,7 +113,7 @@ typedef struct plim_telemetry_clock {
     plim_reading now, cap, max; /* Hz: now; highest allowed now; highest of the chip */
 } plim_telemetry_clock;
 
-/* Plain, and some 7 KB: mind small stacks. */
+/* Plain, and some 6 KB: mind small stacks. */
 typedef struct plim_telemetry_sample {
     uint64_t number;           /* of this sample, from 1 */
     uint64_t ns;               /* when its reading began (CLOCK_MONOTONIC) */
