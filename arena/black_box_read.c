@@ -132,6 +132,12 @@ static bool take_payload(plim_box_record *out, const void *payload, uint32_t byt
             memcpy(&out->as.sample, payload, bytes);
         }
         return bytes == sizeof(out->as.sample);
+    case PLIM_BOX_TELEMETRY:
+        if (bytes == sizeof(out->as.telemetry)) {
+            memcpy(&out->as.telemetry, payload, bytes);
+            out->as.telemetry.hottest_zone[sizeof(out->as.telemetry.hottest_zone) - 1] = 0;
+        }
+        return bytes == sizeof(out->as.telemetry);
     case PLIM_BOX_REFUSAL:
         if (bytes != sizeof(*r)) {
             return false;

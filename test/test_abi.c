@@ -28,6 +28,7 @@
 #include "plimsoll/runtime.h"
 #include "plimsoll/status.h"
 #include "plimsoll/survey.h"
+#include "plimsoll/telemetry.h"
 #include "plimsoll/tensor.h"
 #include "plimsoll/topology.h"
 #include "test/support/cm.h"
@@ -300,6 +301,9 @@ static const layout layouts[] = {
 
     SIZE(plim_box_sample, 96),
     AT(plim_box_sample, refusal_count, 88),
+    SIZE(plim_box_telemetry, 184),
+    AT(plim_box_telemetry, hottest, 16),
+    AT(plim_box_telemetry, hottest_zone, 160),
     SIZE(plim_box_refusal, 560),
     AT(plim_box_refusal, what, 96),
     AT(plim_box_refusal, holders, 416),
@@ -312,10 +316,11 @@ static const layout layouts[] = {
     AT(plim_box_reader, account, 328),
     AT(plim_box_reader, private_words, 1312),
 
-    SIZE(plim_runtime_opts, 144),
+    SIZE(plim_runtime_opts, 152),
     AT(plim_runtime_opts, seal, 80),
     AT(plim_runtime_opts, sysroot, 112),
     AT(plim_runtime_opts, black_box_bytes, 136),
+    AT(plim_runtime_opts, telemetry_period_ms, 144),
     SIZE(plim_engine_spec, 152),
     AT(plim_engine_spec, prepack, 44),
     AT(plim_engine_spec, load, 88),
@@ -325,6 +330,20 @@ static const layout layouts[] = {
     SIZE(plim_engine_stats, 312),
     AT(plim_engine_stats, run_ns_total, 232),
     AT(plim_engine_stats, activation_live_peak_bytes, 304),
+
+    SIZE(plim_reading, 32),
+    AT(plim_reading, state, 24),
+    SIZE(plim_telemetry_row, 56),
+    SIZE(plim_telemetry_clock, 120),
+    SIZE(plim_telemetry_sample, 5920),
+    AT(plim_telemetry_sample, list, 96),
+    AT(plim_telemetry_sample, clocks, 4480),
+    SIZE(plim_transition, 72),
+    AT(plim_transition, name, 48),
+    SIZE(plim_telemetry_opts, 72),
+    AT(plim_telemetry_opts, context, 64),
+    SIZE(plim_telemetry_hook, 56),
+    AT(plim_telemetry_hook, fd_count, 48),
 
     SIZE(plim_fact, 192),
     AT(plim_fact, confidence, 184),

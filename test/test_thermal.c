@@ -1,129 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_thermal.c - unknown, known and stale are three things. */
-#include <sys/stat.h>
-
 #include "src/runtime/thermal.h"
 #include "test/support/cm.h"
 
-static char root[4096];
+static plim_telemetry_sample sample;
 
-static void put(const char *folder, const char *name, const char *text)
+static void set(plim_reading *r, int64_t value, uint64_t read_ns, uint64_t age_ns)
 {
-    char path[4600];
-    snprintf(path, sizeof(path), "%s/sys/class/thermal/%s", root, folder);
-    mkdir(path, 0755);
-    snprintf(path, sizeof(path), "%s/sys/class/thermal/%s/%s", root, folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    *r = (plim_reading){.value = value,
+                        .read_ns = read_ns,
+                        .age_ns = age_ns,
+                        .state = age_ns > 3000 ? PLIM_READING_STALE : PLIM_READING_FRESH};
 }
 
-static void new_root(const char *name)
+static plim_thermal thermal(void)
 {
-    static const char *const parts[] = {"", "/sys", "/sys/class", "/sys/class/thermal"};
-    snprintf(root, sizeof(root), "%s/%s", cm_tmp(), name);
-    size_t n = strlen(root);
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(root + n, sizeof(root) - n, "%s", parts[i]);
-        mkdir(root, 0755);
-    }
-    root[n] = 0;
+    plim_thermal out;
+    plim_thermal_from(&sample, &out);
+    return out;
 }
 
 static void no_sensor_is_unknown_and_never_not_throttled(void **state)
 {
     (void)state;
-    plim_thermal_watch watch;
-    plim_thermal got;
-    new_root("empty");
-    plim_thermal_init(&watch, root);
+    memset(&sample, 0, sizeof(sample));
 
-    plim_thermal_poll(&watch, &got);
+    plim_thermal got = thermal();
 
     assert_false(got.is_known);
     assert_false(got.throttled_is_known);
     assert_int_equal(got.read_ns, 0);
     assert_int_equal(got.age_ns, 0);
-    plim_thermal_deinit(&watch);
 }
 
-static void the_hottest_answering_zone_is_reported(void **state)
+static void the_hottest_zone_is_reported_by_its_name(void **state)
 {
     (void)state;
-    plim_thermal got;
-    new_root("zones");
-    put("thermal_zone0", "type", "cpu-thermal\n");
-    put("thermal_zone0", "temp", "48500\n");
-    put("thermal_zone1", "type", "gpu-thermal\n");
-    put("thermal_zone1", "temp", "\n"); /* gated */
-    put("thermal_zone3", "type", "tj-thermal\n");
-    put("thermal_zone3", "temp", "51250\n");
-    put("thermal_zone4", "type", "PMIC-Die\n");
-    put("thermal_zone4", "temp", "100000\n");
-    put("thermal_zone5", "type", "broken\n");
-    put("thermal_zone5", "temp", "12x\n");
-    put("cooling_device0", "type", "pwm-fan\n");
-    put("cooling_device0", "cur_state", "3\n");
+    memset(&sample, 0, sizeof(sample));
+    sample.hottest = 1;
+    snprintf(sample.zones[1].name, sizeof(sample.zones[1].name), "tj");
+    set(&sample.list[PLIM_READ_HOTTEST], 51250, 100, 7);
 
-    assert_true(plim_thermal_read(root, &got));
+    plim_thermal got = thermal();
 
     assert_true(got.is_known);
-    assert_string_equal(got.hottest_zone, "tj-thermal");
+    assert_string_equal(got.hottest_zone, "tj");
     assert_true(got.hottest_celsius > 51.249 && got.hottest_celsius < 51.251);
-    assert_false(got.throttled_is_known); /* a fan says nothing about throttling */
+    assert_false(got.throttled_is_known); /* zones say nothing about throttling */
+    assert_int_equal(got.age_ns, 7);
 }
 
 static void an_active_alert_is_throttling(void **state)
 {
     (void)state;
-    plim_thermal got;
-    new_root("alerts");
-    put("thermal_zone0", "temp", "-5000\n");
-    put("cooling_device0", "type", "cpu-throttle-alert\n");
-    put("cooling_device0", "cur_state", "0\n");
+    memset(&sample, 0, sizeof(sample));
+    set(&sample.list[PLIM_READ_THROTTLED], 0, 100, 7);
+    assert_true(thermal().throttled_is_known);
+    assert_false(thermal().is_throttled);
 
-    assert_true(plim_thermal_read(root, &got));
-    assert_true(got.throttled_is_known);
-    assert_false(got.is_throttled);
-    assert_string_equal(got.hottest_zone, "zone 0");
-
-    put("cooling_device7", "type", "hot-surface-alert\n");
-    put("cooling_device7", "cur_state", "1\n");
-    assert_true(plim_thermal_read(root, &got));
-    assert_true(got.is_throttled);
+    set(&sample.list[PLIM_READ_THROTTLED], 1, 100, 7);
+    assert_true(thermal().is_throttled);
+    assert_false(thermal().is_known);
+    assert_int_equal(thermal().read_ns, 100);
 }
 
-static void a_reading_that_can_no_longer_be_renewed_gets_older(void **state)
+static void the_age_is_that_of_the_older_of_the_two(void **state)
 {
     (void)state;
-    plim_thermal_watch watch;
-    plim_thermal first, second;
-    char path[4600];
-    new_root("stale");
-    put("thermal_zone0", "temp", "40000\n");
-    plim_thermal_init(&watch, root);
-    plim_thermal_poll(&watch, &first);
-    assert_true(first.is_known);
+    memset(&sample, 0, sizeof(sample));
+    set(&sample.list[PLIM_READ_HOTTEST], 40000, 9000, 1000);
+    set(&sample.list[PLIM_READ_THROTTLED], 1, 4000, 6000);
 
-    snprintf(path, sizeof(path), "%s/sys/class/thermal/thermal_zone0/temp", root);
-    assert_int_equal(remove(path), 0);
-    watch.tried_ns = 0; /* a second has passed */
-    plim_thermal_poll(&watch, &second);
-
-    assert_true(second.is_known);
-    assert_int_equal(second.read_ns, first.read_ns);
-    assert_true(second.age_ns > first.age_ns);
-    plim_thermal_deinit(&watch);
+    assert_true(thermal().is_throttled);
+    assert_int_equal(thermal().age_ns, 6000);
+    assert_int_equal(thermal().read_ns, 4000);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_sensor_is_unknown_and_never_not_throttled),
-        cmocka_unit_test(the_hottest_answering_zone_is_reported),
+        cmocka_unit_test(the_hottest_zone_is_reported_by_its_name),
         cmocka_unit_test(an_active_alert_is_throttling),
-        cmocka_unit_test(a_reading_that_can_no_longer_be_renewed_gets_older),
+        cmocka_unit_test(the_age_is_that_of_the_older_of_the_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

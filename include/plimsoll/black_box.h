@@ -4,8 +4,9 @@
  * A runtime that is given a path (plim_runtime_opts.black_box_path) keeps one file of fixed
  * size, mapped shared: the published account at offset 0, so that the file also serves whoever
  * wants the live account, and behind it a ring of records: log lines of level info and above,
- * samples of the account, refusals with their holders. The file stays when the runtime is closed
- * and when its process is killed; the box before it is kept as PATH.previous.
+ * samples of the account and of the machine's sensors, refusals with their holders. The file stays
+ * when the runtime is closed and when its process is killed; the box before it is kept as
+ * PATH.previous.
  *
  * What is lost. By SIGKILL: the record that was being written, nothing else. By a power cut: on a
  * tmpfs everything; on a disk what the kernel had not written yet (up to half a minute, and pages
@@ -31,9 +32,10 @@ extern "C" {
 
 /* What a record is; the numbers are stored. */
 typedef enum plim_box_kind {
-    PLIM_BOX_LINE = 1,    /* a log line: one JSON object */
-    PLIM_BOX_SAMPLE = 2,  /* the account, by tag */
-    PLIM_BOX_REFUSAL = 3, /* what did not fit, and who held what */
+    PLIM_BOX_LINE = 1,      /* a log line: one JSON object */
+    PLIM_BOX_SAMPLE = 2,    /* the account, by tag */
+    PLIM_BOX_REFUSAL = 3,   /* what did not fit, and who held what */
+    PLIM_BOX_TELEMETRY = 4, /* how the machine was: with each transition, else every tenth sample */
 } plim_box_kind;
 
 typedef struct plim_box_sample { /* stored as it is */
@@ -52,6 +54,16 @@ typedef struct plim_box_refusal { /* stored as it is */
     plim_holder holders[PLIM_ERROR_HOLDERS]; /* largest first; bytes 0 = unused */
 } plim_box_refusal;
 
+#define PLIM_BOX_UNKNOWN INT64_MIN     /* missing, or stale when the sample was taken */
+typedef struct plim_box_telemetry {    /* stored as it is; units as in telemetry.h */
+    uint64_t number, transition_count; /* of the sample; told before it */
+    int64_t hottest, throttled, power, gpu_load, gpu_asleep;
+    int64_t gpu_hertz, gpu_cap_hertz, emc_hertz, cpu_hertz, cpu_cap_hertz; /* cpu: the fastest */
+    int64_t available_bytes, swap_free_bytes, group_usage_bytes, group_limit_bytes;
+    int64_t psi_memory_some, psi_memory_full_us, major_fault, oom_kill;
+    char hottest_zone[24];
+} plim_box_telemetry;
+
 typedef struct plim_box_record {
     plim_box_kind kind;
     uint32_t level;   /* plim_log_level */
@@ -61,6 +73,7 @@ typedef struct plim_box_record {
         char line[PLIM_BLACK_BOX_LINE_BYTES];
         plim_box_sample sample;
         plim_box_refusal refusal;
+        plim_box_telemetry telemetry;
     } as;
 } plim_box_record;
 

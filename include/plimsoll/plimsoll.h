@@ -35,6 +35,7 @@
 #include "plimsoll/settings.h"
 #include "plimsoll/status.h"
 #include "plimsoll/survey.h"
+#include "plimsoll/telemetry.h"
 #include "plimsoll/tensor.h"
 #include "plimsoll/topology.h"
 #include "plimsoll/version.h"

@@ -15,6 +15,7 @@
 #include "plimsoll/black_box.h"
 #include "plimsoll/load.h"
 #include "plimsoll/recording.h"
+#include "plimsoll/telemetry.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,6 +59,9 @@ typedef struct plim_runtime_opts {
                                    * before becomes PATH.previous. NULL: do not. Not together with
                                    * account_path: it is one already */
     uint64_t black_box_bytes;     /* of its ring, charged as other; 0: PLIM_BLACK_BOX_BYTES */
+    uint32_t telemetry_period_ms; /* of the thread that reads the sensors (telemetry.h); 0: 1000.
+                                   * PLIM_TELEMETRY_OFF: no thread; plim_runtime_thermal then reads
+                                   * temperatures on its caller's, at most once a second */
 } plim_runtime_opts;
 
 /* Engines alive at once in one runtime. */
@@ -83,7 +87,8 @@ static inline plim_runtime_opts plim_runtime_opts_default(void)
 
 /* plim_runtime_open - budget, arena, log; nothing is loaded yet.
  *
- * Logs the effective configuration at level info.
+ * Logs the effective configuration at level info. Starts the telemetry thread, whose transitions
+ * are logged from it as they are found, WARN or ERROR, event as plim_transition_name says.
  * Owns:    gives *@out; keeps what opts point to until close.
  * Threads: the runtime may be used from any thread.
  * Errors:  as plim_budget_open and plim_arena_open; E_BUDGET when the reserve does not fit;
@@ -100,6 +105,8 @@ PLIM_API void plim_runtime_close(plim_runtime *self);
 PLIM_API plim_budget *plim_runtime_budget(plim_runtime *self);
 PLIM_API plim_arena *plim_runtime_arena(plim_runtime *self);
 PLIM_API const plim_host *plim_runtime_host(const plim_runtime *self);
+/* Lent until close. Without a thread it says is_running 0 and knows temperatures at most. */
+PLIM_API plim_telemetry *plim_runtime_telemetry(plim_runtime *self);
 
 /* plim_runtime_has_large_pages - do payloads lie in plim_provider_large's pages? @out_reason (NULL:
  * not wanted): "" when they do, else why not. Without them every payload costs page tables,
@@ -215,9 +222,11 @@ typedef struct plim_thermal { /* verb 5 */
     bool is_known;            /* false: no sensor could be read; never "not throttled" by default */
     bool is_throttled, throttled_is_known;
     double hottest_celsius;
-    char hottest_zone[32];
-    uint64_t read_ns, age_ns; /* monotonic time of the reading, and how old it is */
+    char hottest_zone[32];    /* "tj", "gpu": as telemetry.h names zones */
+    uint64_t read_ns, age_ns; /* monotonic time of the older of the two readings, and how old */
 } plim_thermal;
+/* plim_runtime_thermal - out of the telemetry's newest sample: no file is read on this thread where
+ * the telemetry has its own. The first answer "unknown" is logged. */
 PLIM_API void plim_runtime_thermal(plim_runtime *self, plim_thermal *out);
 
 /* plim_runtime_label - verb 6: what the calling thread does from now on ("episode 3"); the

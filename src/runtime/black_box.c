@@ -204,6 +204,60 @@ void plim_black_box_notice(plim_black_box *self)
     }
 }
 
+static int64_t known(const plim_reading *r)
+{
+    return r->state == PLIM_READING_FRESH ? r->value : PLIM_BOX_UNKNOWN;
+}
+
+static void fill_clocks(plim_box_telemetry *t, const plim_telemetry_sample *s)
+{
+    t->gpu_hertz = t->emc_hertz = t->gpu_cap_hertz = t->cpu_hertz = t->cpu_cap_hertz =
+        PLIM_BOX_UNKNOWN;
+    for (uint32_t i = 0; i < s->clock_count; i++) {
+        int64_t now = known(&s->clocks[i].now), cap = known(&s->clocks[i].cap);
+        if (strcmp(s->clocks[i].name, "gpu") == 0) {
+            t->gpu_hertz = now;
+            t->gpu_cap_hertz = cap;
+        } else if (strcmp(s->clocks[i].name, "emc") == 0) {
+            t->emc_hertz = now;
+        } else {
+            t->cpu_hertz = now > t->cpu_hertz ? now : t->cpu_hertz;
+            t->cpu_cap_hertz = cap > t->cpu_cap_hertz ? cap : t->cpu_cap_hertz;
+        }
+    }
+}
+
+void plim_black_box_telemetry(plim_black_box *self, const plim_telemetry_sample *s)
+{
+    if (!self->ring) {
+        return;
+    }
+    const plim_reading *list = s->list;
+    plim_box_telemetry t = {
+        .number = s->number,
+        .transition_count = s->transition_count,
+        .hottest = known(&list[PLIM_READ_HOTTEST]),
+        .throttled = known(&list[PLIM_READ_THROTTLED]),
+        .power = known(&list[PLIM_READ_POWER_TOTAL]),
+        .gpu_load = known(&list[PLIM_READ_GPU_LOAD]),
+        .gpu_asleep = known(&list[PLIM_READ_GPU_ASLEEP]),
+        .available_bytes = known(&list[PLIM_READ_MEMORY_AVAILABLE]),
+        .swap_free_bytes = known(&list[PLIM_READ_SWAP_FREE]),
+        .group_usage_bytes = known(&list[PLIM_READ_GROUP_USAGE]),
+        .group_limit_bytes = known(&list[PLIM_READ_GROUP_LIMIT]),
+        .psi_memory_some = known(&list[PLIM_READ_PSI_MEMORY_SOME]),
+        .psi_memory_full_us = known(&list[PLIM_READ_PSI_MEMORY_FULL_US]),
+        .major_fault = known(&list[PLIM_READ_MAJOR_FAULT]),
+        .oom_kill = known(&list[PLIM_READ_OOM_KILL]),
+    };
+    fill_clocks(&t, s);
+    if (t.hottest != PLIM_BOX_UNKNOWN) {
+        memcpy(t.hottest_zone, s->zones[s->hottest].name, sizeof(t.hottest_zone));
+    }
+    ring_record r = record_now(PLIM_BOX_TELEMETRY, PLIM_LOG_INFO, sizeof(t));
+    put(self, &r, &t);
+}
+
 /* ---- close ---- */
 
 void plim_black_box_end(plim_black_box *self, const char *reason)

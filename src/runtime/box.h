@@ -10,6 +10,7 @@
 #include "platform/box_file.h"
 #include "plimsoll/black_box.h"
 #include "plimsoll/platform.h"
+#include "plimsoll/telemetry.h"
 
 typedef struct plim_black_box {
     plim_file_provider file;
@@ -40,6 +41,8 @@ void plim_black_box_line(plim_black_box *self, uint32_t level, uint64_t ns, uint
 void plim_black_box_refusal(plim_black_box *self, const char *event, const char *engine,
                             const plim_error *err);
 void plim_black_box_sample(plim_black_box *self);
+/* How the machine was, out of @sample. */
+void plim_black_box_telemetry(plim_black_box *self, const plim_telemetry_sample *sample);
 /* A sample, when the account moved by a share of its cap or the last one is a second old. */
 void plim_black_box_notice(plim_black_box *self);
 

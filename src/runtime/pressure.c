@@ -334,7 +334,7 @@ static plim_status make_object(plim_runtime *runtime, const plim_pressure_opts *
     self->runtime = runtime;
     self->home = home;
     self->opts = *opts;
-    self->root = opts->root ? opts->root : runtime->thermal.root;
+    self->root = opts->root ? opts->root : runtime->sysroot;
     self->has_group = plim_group_share_find(self->root, &self->group);
     pthread_mutex_init(&self->step_lock, NULL);
     pthread_mutex_init(&self->list_lock, NULL);

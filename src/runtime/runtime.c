@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runtime.c - the runtime itself: budget, arena, log; compile, seal, thermal, label.
+/* runtime.c - the runtime itself: budget, arena, log; compile, seal, label.
  *
  * Decides what exists before the first engine. The object lies in the first pages it maps,
  * because the account's own file must be there before the budget; the pages are charged as
@@ -153,8 +153,8 @@ static plim_status choose_provider(plim_runtime *self, const plim_runtime_opts *
 static void init_object(plim_runtime *self, const plim_runtime_opts *o)
 {
     self->seal_policy = o->seal;
+    self->sysroot = o->sysroot;
     plim_log_init(&self->log, o->log_level, o->log_sink, o->log_context);
-    plim_thermal_init(&self->thermal, o->sysroot);
     pthread_mutex_init(&self->lock, NULL);
     pthread_mutex_init(&self->arena_lock, NULL);
     pthread_cond_init(&self->changed, NULL);
@@ -178,7 +178,6 @@ static void deinit_object(plim_runtime *self)
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->arena_lock);
     pthread_mutex_destroy(&self->lock);
-    plim_thermal_deinit(&self->thermal);
     plim_log_deinit(&self->log);
 }
 
@@ -302,6 +301,13 @@ static plim_status open_arena(plim_runtime *self, plim_error *err)
     return status;
 }
 
+static int64_t telemetry_period_ms(const plim_runtime_opts *o)
+{
+    return o->telemetry_period_ms == PLIM_TELEMETRY_OFF ? -1
+           : o->telemetry_period_ms                     ? (int64_t)o->telemetry_period_ms
+                                                        : 1000;
+}
+
 static void log_configuration(plim_runtime *self, const plim_runtime_opts *o)
 {
     static const char *const policies[] = {"open", "count", "refuse"};
@@ -313,15 +319,15 @@ static void log_configuration(plim_runtime *self, const plim_runtime_opts *o)
              ",\"provider\":\"%s\",\"large_pages\":\"%s\",\"has_large_pages\":%s,"
              "\"large_pages_reason\":\"%s\",\"seal\":\"%s\",\"log_level\":\"%s\",\"account_path\":"
              "\"%s\","
-             "\"sysroot\":\"%s\",\"board\":\"%s\",\"arch\":\"%s\",\"sm\":%" PRIu32
-             ",\"multiprocessors\":%" PRIu32 ",\"memory_bytes\":%" PRIu64
-             ",\"jetpack\":\"%s\",\"l4t\":\"%s\",\"tensorrt\":\"%s\"",
+             "\"sysroot\":\"%s\",\"telemetry_period_ms\":%" PRId64
+             ",\"board\":\"%s\",\"arch\":\"%s\",\"sm\":%" PRIu32 ",\"multiprocessors\":%" PRIu32
+             ",\"memory_bytes\":%" PRIu64 ",\"jetpack\":\"%s\",\"l4t\":\"%s\",\"tensorrt\":\"%s\"",
              plim_version(), plim_budget_cap_bytes(self->budget), o->reserve_bytes,
              o->framework_bytes, o->budget.owner_limit, o->black_box_path ? o->black_box_path : "",
              self->box.ring_bytes, plim_provider_name(self->provider), large[o->large_pages],
              self->has_large_pages ? "true" : "false", self->large_reason, policies[o->seal],
              plim_log_level_name(self->log.sink_level), o->account_path ? o->account_path : "",
-             o->sysroot, self->host.board, self->host.arch, self->host.sm,
+             o->sysroot, telemetry_period_ms(o), self->host.board, self->host.arch, self->host.sm,
              self->host.multiprocessors, self->host.memory_bytes, self->host.jetpack,
              self->host.l4t, self->host.tensorrt);
 }
@@ -351,6 +357,10 @@ plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out,
     if (status == PLIM_OK) {
         status = open_arena(self, &own);
     }
+    if (status == PLIM_OK) {
+        log_configuration(self, &o);
+        status = plim_runtime_sense_open(self, &o, &own);
+    }
     if (status != PLIM_OK) {
         own.status = status;
         plim_runtime_log_error(self, PLIM_LOG_ERROR, "open_failed", "", &own);
@@ -360,7 +370,6 @@ plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out,
         }
         return status;
     }
-    log_configuration(self, &o);
     *out = self;
     return PLIM_OK;
 }
@@ -383,6 +392,7 @@ static void close_budget(plim_runtime *self)
 
 static void close_because(plim_runtime *self, const char *reason)
 {
+    plim_runtime_sense_close(self); /* first: its thread logs, and a hook may use the rest */
     for (size_t i = 0; i < PLIM_ENGINES_MAX; i++) {
         if (self->engines[i].state != PLIM_ENGINE_FREE) {
             plim_engine_teardown(&self->engines[i]);
@@ -425,6 +435,11 @@ bool plim_runtime_has_large_pages(const plim_runtime *self, const char **out_rea
         *out_reason = self->large_reason;
     }
     return self->has_large_pages;
+}
+
+plim_telemetry *plim_runtime_telemetry(plim_runtime *self)
+{
+    return self->telemetry;
 }
 
 const plim_host *plim_runtime_host(const plim_runtime *self)
@@ -505,19 +520,6 @@ plim_status plim_runtime_compile(plim_runtime *self, const char *backend, const 
              "\"backend\":\"%s\",\"model\":\"%s\",\"artifact\":\"%s\",\"status\":\"%s\"", backend,
              model_path, out_path, plim_status_name(status));
     return status;
-}
-
-void plim_runtime_thermal(plim_runtime *self, plim_thermal *out)
-{
-    plim_thermal_news news = plim_thermal_poll(&self->thermal, out);
-    if (news == PLIM_THERMAL_UNKNOWN) {
-        PLIM_LOG(self, PLIM_LOG_WARN, "thermal_unknown", "\"age_ns\":%" PRIu64, out->age_ns);
-    } else if (news != PLIM_THERMAL_SAME) {
-        PLIM_LOG(self, PLIM_LOG_WARN, "thermal",
-                 "\"throttled\":%s,\"hottest_celsius\":%.1f,\"zone\":\"%s\"",
-                 out->is_throttled ? "true" : "false", out->hottest_celsius, out->hottest_zone);
-    }
-    plim_black_box_notice(&self->box);
 }
 
 void plim_runtime_label(plim_runtime *self, const char *label)

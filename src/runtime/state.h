@@ -8,6 +8,7 @@
  *   runtime->arena_lock creation and destruction of regions
  *   log                 its own
  *   box                 its own
+ * The telemetry's hook lock comes before all of them: a hook may work on the runtime.
  * An engine in state LOADING or CLOSING belongs to one thread; the rest of it is constant
  * while it is READY, except what the locks above guard.
  */
@@ -126,7 +127,10 @@ struct plim_runtime {
     plim_arena *arena;
     plim_host host;
     plim_log log;
-    plim_thermal_watch thermal;
+    const char *sysroot; /* kept from the options; "" this machine */
+    plim_telemetry *telemetry;
+    bool box_sample_due; /* of the thread that takes samples */
+    _Atomic bool said_unknown;
     pthread_mutex_t lock, arena_lock;
     pthread_cond_t changed; /* an engine left LOADING or CLOSING */
     plim_admission admission;

@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thermal.h - the last known temperatures. */
+/* thermal.h - the runtime's use of its telemetry: verb 5, log lines, records of the black box. */
 #ifndef RUNTIME_THERMAL_H
 #define RUNTIME_THERMAL_H
 
-#include <pthread.h>
-
 #include "plimsoll/runtime.h"
 
-typedef struct plim_thermal_watch {
-    const char *root; /* "" this machine, else a folder with a captured sys; kept */
-    pthread_mutex_t lock;
-    plim_thermal last;
-    uint64_t tried_ns; /* monotonic; 0: never */
-} plim_thermal_watch;
+/* plim_thermal_from - what @sample says of heat; all unknown when it says nothing. */
+void plim_thermal_from(const plim_telemetry_sample *sample, plim_thermal *out);
 
-void plim_thermal_init(plim_thermal_watch *self, const char *root);
-void plim_thermal_deinit(plim_thermal_watch *self);
-
-/* What a poll found that nobody was told before; SAME almost always. */
-typedef enum plim_thermal_news {
-    PLIM_THERMAL_SAME,
-    PLIM_THERMAL_THROTTLE, /* the flag changed, either way */
-    PLIM_THERMAL_KNOWN,    /* a sensor answers that did not */
-    PLIM_THERMAL_UNKNOWN,  /* none does; said once, not at every poll of a board without any */
-} plim_thermal_news;
-
-/* The last reading, renewed when it is older than a second. */
-plim_thermal_news plim_thermal_poll(plim_thermal_watch *self, plim_thermal *out);
-
-/* One reading; false when no sensor could be read, and then *out is all unknown. */
-bool plim_thermal_read(const char *root, plim_thermal *out);
+/* plim_runtime_sense_open - the telemetry as @opts want it, charged, its transitions told to log
+ * and black box. Errors: as plim_telemetry_open. */
+PLIM_MUST_USE plim_status plim_runtime_sense_open(plim_runtime *self, const plim_runtime_opts *opts,
+                                                  plim_error *err);
+void plim_runtime_sense_close(plim_runtime *self);
 
 #endif

@@ -26,6 +26,9 @@ static void check_record(const plim_box_record *r)
         break;
     case PLIM_BOX_SAMPLE:
         break;
+    case PLIM_BOX_TELEMETRY:
+        sum += text_sum(r->as.telemetry.hottest_zone, sizeof(r->as.telemetry.hottest_zone));
+        break;
     case PLIM_BOX_REFUSAL:
         sum += text_sum(f->event, sizeof(f->event)) + text_sum(f->engine, sizeof(f->engine)) +
                text_sum(f->what, sizeof(f->what)) + text_sum(f->detail, sizeof(f->detail));

@@ -127,6 +127,51 @@ static void put_samples(post *p, FILE *to)
     putc(']', to);
 }
 
+static void put_known(const char *key, int64_t value, FILE *to)
+{
+    if (value == PLIM_BOX_UNKNOWN) {
+        fprintf(to, ",\"%s\":null", key);
+    } else {
+        fprintf(to, ",\"%s\":%" PRId64, key, value);
+    }
+}
+
+static void put_sensors(post *p, FILE *to)
+{
+    plim_box_record r;
+    bool is_first = true;
+    fputs(",\"sensors\":[", to);
+    plim_box_rewind(&p->box);
+    while (post_next(p, PLIM_BOX_TELEMETRY, &r)) {
+        const plim_box_telemetry *t = &r.as.telemetry;
+        fputs(is_first ? "{" : ",{", to);
+        is_first = false;
+        put_time(p, to, r.ns, r.wall_ns);
+        putc(',', to);
+        put_text(to, "hottest_zone", t->hottest_zone[0] ? t->hottest_zone : NULL);
+        put_known("hottest_millicelsius", t->hottest, to);
+        put_known("throttled", t->throttled, to);
+        put_known("power_milliwatts", t->power, to);
+        put_known("gpu_load_permille", t->gpu_load, to);
+        put_known("gpu_asleep", t->gpu_asleep, to);
+        put_known("gpu_hertz", t->gpu_hertz, to);
+        put_known("gpu_cap_hertz", t->gpu_cap_hertz, to);
+        put_known("emc_hertz", t->emc_hertz, to);
+        put_known("cpu_hertz", t->cpu_hertz, to);
+        put_known("cpu_cap_hertz", t->cpu_cap_hertz, to);
+        put_known("available", t->available_bytes, to);
+        put_known("swap_free", t->swap_free_bytes, to);
+        put_known("group_usage", t->group_usage_bytes, to);
+        put_known("group_limit", t->group_limit_bytes, to);
+        put_known("psi_memory_some_centipercent", t->psi_memory_some, to);
+        put_known("psi_memory_full_us", t->psi_memory_full_us, to);
+        put_known("major_faults", t->major_fault, to);
+        put_known("oom_kills", t->oom_kill, to);
+        putc('}', to);
+    }
+    putc(']', to);
+}
+
 static void put_refusal(const plim_box_refusal *r, FILE *to)
 {
     bool is_first = true;
@@ -205,6 +250,7 @@ void post_json(post *p, FILE *to)
     put_head(p, to);
     put_account(p, to);
     put_samples(p, to);
+    put_sensors(p, to);
     put_refusals(p, to);
     put_events(p, to);
     fprintf(to, ",\"complete\":%s}\n", p->is_complete ? "true" : "false");

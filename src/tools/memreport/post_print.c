@@ -124,6 +124,47 @@ static void print_head(const post *p, FILE *to)
     }
 }
 
+static void add_hertz(line_text *line, const char *name, int64_t hertz)
+{
+    if (hertz != PLIM_BOX_UNKNOWN) {
+        add(line, "   %s %.0f MHz", name, (double)hertz / 1e6);
+    }
+}
+
+/* The last look at the sensors; nothing where there was none or none answered. */
+static void print_sensors(post *p, FILE *to, uint32_t columns)
+{
+    plim_box_record r;
+    plim_box_telemetry last = {.hottest = PLIM_BOX_UNKNOWN};
+    uint64_t ns = 0;
+    char length[32];
+    plim_box_rewind(&p->box);
+    while (post_next(p, PLIM_BOX_TELEMETRY, &r)) {
+        last = r.as.telemetry;
+        ns = r.ns;
+    }
+    line_text line = {.used = 0};
+    add(&line, "sensors   %s before:", span(before_end(p, ns), length));
+    size_t empty = line.used;
+    if (ns && last.hottest != PLIM_BOX_UNKNOWN) {
+        add(&line, " %.1f C (%s)", (double)last.hottest / 1000.0, last.hottest_zone);
+    }
+    if (ns && last.throttled != PLIM_BOX_UNKNOWN) {
+        add(&line, "   throttled %s", last.throttled ? "yes" : "no");
+    }
+    if (ns) {
+        add_hertz(&line, "gpu", last.gpu_hertz);
+        add_hertz(&line, "emc", last.emc_hertz);
+        add_hertz(&line, "cpu", last.cpu_hertz);
+    }
+    if (ns && last.power != PLIM_BOX_UNKNOWN) {
+        add(&line, "   %.1f W", (double)last.power / 1000.0);
+    }
+    if (line.used > empty) {
+        put_line(to, &line, columns);
+    }
+}
+
 static void print_damage(const post *p, FILE *to)
 {
     char text[1024], a[24];
@@ -313,6 +354,7 @@ static void print_events(post *p, FILE *to, uint32_t columns)
 void post_print(post *p, FILE *to, uint32_t columns)
 {
     print_head(p, to);
+    print_sensors(p, to, columns);
     print_damage(p, to);
     print_account(p, to);
     print_refusals(p, to, columns);
