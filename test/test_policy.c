@@ -114,6 +114,37 @@ static void a_text_over_the_bounds_is_refused_by_size_before_it_is_read(void **s
     assert_int_equal(policy.text_count, 0);
 }
 
+static void added_texts_share_one_bound(void **state)
+{
+    static char half[PLIM_POLICY_TEXT_MAX / 2 + 1];
+    (void)state;
+    memset(half, '\n', sizeof(half));
+
+    assert_ok(plim_policy_add(&policy, "half", half, sizeof(half), &err));
+    assert_status(plim_policy_add(&policy, "half", half, sizeof(half), &err), PLIM_E_RANGE);
+
+    assert_int_equal(policy.text_count, 1);
+    assert_int_equal(err.have, PLIM_POLICY_TEXT_MAX - sizeof(half));
+}
+
+static void more_texts_or_entries_than_there_is_room_for_are_refused(void **state)
+{
+    static char many[PLIM_POLICY_TEXT_MAX];
+    size_t used = 0;
+    (void)state;
+    for (unsigned i = 0; i <= PLIM_POLICY_ENTRIES_MAX; i++) {
+        used += (size_t)snprintf(many + used, sizeof(many) - used, "rule: r%u\n" RULE_TAIL "\n", i);
+    }
+
+    assert_status(plim_policy_add(&policy, "many", many, used, &err), PLIM_E_RANGE);
+    assert_int_equal(err.limit, PLIM_POLICY_ENTRIES_MAX);
+    for (unsigned i = 0; i < PLIM_POLICY_TEXTS_MAX; i++) {
+        assert_ok(plim_policy_add(&policy, "empty", "", 0, &err));
+    }
+    assert_status(plim_policy_add(&policy, "empty", "", 0, &err), PLIM_E_RANGE);
+    assert_int_equal(err.limit, PLIM_POLICY_TEXTS_MAX);
+}
+
 static void a_later_text_takes_the_place_of_an_entry_and_may_turn_it_off(void **state)
 {
     (void)state;
@@ -462,6 +493,8 @@ int main(void)
         cmocka_unit_test_setup(a_table_may_end_its_lines_either_way_and_hold_comments, clear),
         cmocka_unit_test_setup(every_error_names_its_key_file_and_line, clear),
         cmocka_unit_test_setup(a_text_over_the_bounds_is_refused_by_size_before_it_is_read, clear),
+        cmocka_unit_test_setup(added_texts_share_one_bound, clear),
+        cmocka_unit_test_setup(more_texts_or_entries_than_there_is_room_for_are_refused, clear),
         cmocka_unit_test_setup(a_later_text_takes_the_place_of_an_entry_and_may_turn_it_off, clear),
         cmocka_unit_test_setup(conditions_compare_in_the_unit_of_their_fact, clear),
         cmocka_unit_test_setup(a_fact_may_stand_beside_another_and_a_share_of_it, clear),

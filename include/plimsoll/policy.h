@@ -39,7 +39,7 @@ PLIM_API bool plim_slice_has(plim_slice slice, const char *word);
 /* ---- the tables ---- */
 
 #define PLIM_POLICY_TEXTS_MAX   24u
-#define PLIM_POLICY_TEXT_MAX    (256u * 1024u) /* bytes of one text */
+#define PLIM_POLICY_TEXT_MAX    (256u * 1024u) /* bytes of all that are added */
 #define PLIM_POLICY_ENTRIES_MAX 1024u          /* of one text */
 
 typedef struct plim_policy_text {
