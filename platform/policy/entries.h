@@ -44,6 +44,9 @@ unsigned plim_policy_kind_of(plim_slice key);
 plim_slice plim_policy_entry_id(const plim_policy_entry *entry);
 uint32_t plim_policy_entry_line(const plim_policy_entry *entry);
 
+/* How many built-in texts hold this id. */
+uint32_t plim_policy_builtin_holders(const plim_policy *policy, unsigned kind, plim_slice id);
+
 /* "2026-11-21", a day that exists. */
 bool plim_policy_is_date(plim_slice text);
 

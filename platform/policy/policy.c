@@ -107,6 +107,15 @@ static bool is_replaced(const plim_policy *policy, uint32_t text, unsigned kind,
     return false;
 }
 
+uint32_t plim_policy_builtin_holders(const plim_policy *policy, unsigned kind, plim_slice id)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < policy->builtin_count; i++) {
+        count += text_has(&policy->texts[i], policy->texts[i].bytes, kind, id);
+    }
+    return count;
+}
+
 bool plim_policy_next(const plim_policy *policy, plim_policy_cursor *cursor, plim_policy_entry *out)
 {
     for (; cursor->text < policy->text_count; cursor->text++, cursor->at = 0, cursor->line = 0) {

@@ -241,26 +241,12 @@ static void check_conditions(checker *c, const plim_slice *when, uint32_t count)
 
 /* ---- all entries ---- */
 
-/* Another built-in table holds it too: which one would win is nobody's decision. */
-static bool is_doubled(const checker *c)
-{
-    plim_policy_cursor cursor = {0, 0, 0};
-    plim_policy_entry e;
-    plim_slice id = plim_policy_entry_id(c->entry);
-    size_t times = 0;
-    while (plim_policy_next(c->policy, &cursor, &e) && cursor.text < c->policy->builtin_count) {
-        plim_slice other = plim_policy_entry_id(&e);
-        times += e.kind == c->entry->kind && other.bytes == id.bytes &&
-                 memcmp(other.at, id.at, id.bytes) == 0;
-    }
-    return times > 1;
-}
-
 static void check_entry(checker *c)
 {
     const plim_policy_entry *e = c->entry;
     plim_slice none = {NULL, 0};
-    if (is_doubled(c)) {
+    /* Which one would win is nobody's decision. */
+    if (plim_policy_builtin_holders(c->policy, (unsigned)e->kind, plim_policy_entry_id(e)) > 1) {
         report(c, PLIM_POLICY_DUPLICATE, none);
     }
     switch (e->kind) {
