@@ -142,6 +142,13 @@ int plim_fsroot_open(const char *root, const char *path)
     return open_at_root(root, path, 0);
 }
 
+bool plim_fsroot_has(const char *root, const char *path)
+{
+    char full[PATH_MAX];
+    int n = snprintf(full, sizeof(full), "%s/%s", root ? root : "", path);
+    return n >= 0 && (size_t)n < sizeof(full) && faccessat(AT_FDCWD, full, F_OK, 0) == 0;
+}
+
 plim_status plim_folder_open(const char *root, const char *path, plim_folder *out, plim_error *err)
 {
     out->used = out->at = 0;

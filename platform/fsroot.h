@@ -35,6 +35,8 @@ bool plim_fsroot_read(const char *root, const char *path, char *out, size_t out_
 
 /* A descriptor to keep, for a file that is read again and again; -1 with errno. */
 int plim_fsroot_open(const char *root, const char *path);
+/* Something of this name is there; it is not opened: opening a device node has effects. */
+bool plim_fsroot_has(const char *root, const char *path);
 
 /* The names in a folder, in the system's order, without a heap; "." and ".." are left out. */
 typedef struct plim_folder {

@@ -113,12 +113,17 @@ static void note(plim_probe *p, plim_fact_id id, const char *version, unsigned d
 static void note_build(plim_probe *p, const char *version)
 {
     char digits[32];
+    const char *release = plim_facts_text(p->facts, PLIM_FACT_TENSORRT_RELEASE);
+    const size_t n = strlen(release);
     unsigned dots = 0;
     version_digits(version, 3, digits, sizeof(digits));
     for (const char *c = digits; *c; c++) {
         dots += *c == '.';
     }
-    plim_probe_text(p, PLIM_FACT_TENSORRT_BUILD, dots == 3 ? digits : "");
+    /* the library that is loaded may be another one than the package's (versions.c) */
+    if (dots == 3 && strncmp(digits, release, n) == 0 && digits[n] == '.') {
+        plim_probe_text(p, PLIM_FACT_TENSORRT_BUILD, digits);
+    }
 }
 
 void plim_probe_packages(plim_probe *p)

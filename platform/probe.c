@@ -17,12 +17,22 @@
  * MemTotal, the power mode the GPU's mask, the name of a JetPack the packages. */
 static void (*const SOURCES[])(plim_probe *) = {
     plim_probe_kernel,          /* architecture, release, cores */
+    plim_probe_topology,        /* caches and nodes: which part of MemTotal is the CPU's */
     plim_probe_memory,          /* meminfo and the like */
+    plim_probe_cores,           /* governor, clocks */
+    plim_probe_container,       /* whether this is one */
+    plim_probe_system,          /* its release, its desktop */
+    plim_probe_gpu,             /* CUDA itself, when it may be asked */
     plim_probe_devtree,         /* the chip */
     plim_probe_module,          /* which Jetson, on which carrier */
     plim_probe_tegra_gpu,       /* clocks, gated TPCs */
     plim_probe_nvpmodel,        /* power mode */
     plim_probe_multiprocessors, /* what the mode leaves of them */
+    plim_probe_stack,           /* driver of the GPU */
+    plim_probe_drm,             /* GPUs of others, NPUs */
+    plim_probe_machine,         /* machines that are no Jetson, by their words */
+    plim_probe_toolkit,         /* CUDA */
+    plim_probe_libraries,       /* TensorRT, cuDNN, as a process would load them */
     plim_probe_release,         /* Jetson Linux, by its own file */
     plim_probe_packages,        /* what dpkg has installed */
     plim_probe_jetpack,         /* the name of the release, when no package has it */
@@ -102,6 +112,16 @@ bool plim_probe_folder(plim_probe *p, const char *path, plim_folder *out)
     return true;
 }
 
+bool plim_probe_has(plim_probe *p, const char *path)
+{
+    const bool is_snapshot = !plim_fsroot_has(p->root, path);
+    if (is_snapshot && (!p->snapshot || !plim_fsroot_has(p->snapshot, path))) {
+        return false;
+    }
+    read_from(p, is_snapshot, path);
+    return true;
+}
+
 /* ---- noting ---- */
 
 void plim_probe_text(plim_probe *p, plim_fact_id id, const char *text)
@@ -150,6 +170,7 @@ plim_status plim_board_probe(const plim_board_opts *opts, plim_facts *facts, pli
     }
     plim_probe p = {.root = o.root ? o.root : "",
                     .snapshot = o.snapshot,
+                    .with_gpu = o.with_gpu,
                     .policy = o.policy ? o.policy : &builtin,
                     .facts = facts,
                     .components = o.components,

@@ -20,6 +20,7 @@ struct plim_board_info; /* policy.h */
 typedef struct plim_probe {
     const char *root;                 /* never NULL; "" is this machine */
     const char *snapshot;             /* NULL: none */
+    bool with_gpu;                    /* CUDA may be asked */
     const struct plim_policy *policy; /* never NULL */
     plim_facts *facts;
     plim_component *components;          /* may be NULL */
@@ -39,6 +40,8 @@ bool plim_probe_number(plim_probe *p, const char *path, uint64_t *out);
 /* plim_probe_lines, plim_probe_folder - opened when true; the caller closes it. */
 bool plim_probe_lines(plim_probe *p, const char *path, plim_lines *out);
 bool plim_probe_folder(plim_probe *p, const char *path, plim_folder *out);
+/* plim_probe_has - something of this name is there, opened or not. */
+bool plim_probe_has(plim_probe *p, const char *path);
 
 /* Notes of what p->source says. */
 void plim_probe_text(plim_probe *p, plim_fact_id id, const char *text);
@@ -56,12 +59,22 @@ char *plim_text_trim(char *text);
 
 /* The sources, in the order of probe.c. */
 void plim_probe_kernel(plim_probe *p);
+void plim_probe_topology(plim_probe *p);
 void plim_probe_memory(plim_probe *p);
+void plim_probe_cores(plim_probe *p);
+void plim_probe_container(plim_probe *p);
+void plim_probe_system(plim_probe *p);
+void plim_probe_gpu(plim_probe *p);
 void plim_probe_devtree(plim_probe *p);
 void plim_probe_module(plim_probe *p);
 void plim_probe_tegra_gpu(plim_probe *p);
 void plim_probe_nvpmodel(plim_probe *p);
 void plim_probe_multiprocessors(plim_probe *p);
+void plim_probe_stack(plim_probe *p);
+void plim_probe_drm(plim_probe *p);
+void plim_probe_machine(plim_probe *p);
+void plim_probe_toolkit(plim_probe *p);
+void plim_probe_libraries(plim_probe *p);
 void plim_probe_release(plim_probe *p);
 void plim_probe_packages(plim_probe *p);
 void plim_probe_jetpack(plim_probe *p);

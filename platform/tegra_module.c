@@ -349,10 +349,6 @@ void plim_probe_module(plim_probe *p)
 
 void plim_probe_name(plim_probe *p)
 {
-    char text[256];
-    if (plim_probe_line(p, "sys/class/dmi/id/product_name", text, sizeof(text))) {
-        plim_probe_text(p, PLIM_FACT_BOARD_MODEL, text);
-    }
     const plim_fact *model = plim_facts_get(p->facts, PLIM_FACT_BOARD_MODEL);
     const plim_fact *name = plim_facts_get(p->facts, PLIM_FACT_BOARD_NAME);
     if (model && (!name || name->confidence < PLIM_CONFIDENCE_TABLE)) {

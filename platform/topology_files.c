@@ -283,6 +283,7 @@ static void read_nodes(const char *root, plim_topology *out)
         out->nodes[0] = (plim_node){.cpu_count = out->cpu_count};
         return;
     }
+    out->has_nodes = true;
     for (uint32_t i = 0; i < out->node_count; i++) {
         uint64_t *sum =
             out->nodes[i].kind == PLIM_NODE_GPU ? &out->gpu_memory_bytes : &out->cpu_memory_bytes;

@@ -29,13 +29,29 @@ static void value_of(plim_fact_id id, const plim_fact *fact, char *out, size_t r
     }
 }
 
+/* A container's folder names the captured host beside it in a file "snapshot". */
+static bool has_snapshot(const char *root, char *out, size_t room)
+{
+    char path[320], name[100] = "";
+    snprintf(path, sizeof(path), "%s/snapshot", root);
+    FILE *f = fopen(path, "r");
+    const bool has = f && fscanf(f, "%99s", name) == 1;
+    if (f) {
+        fclose(f);
+    }
+    snprintf(out, room, BOARDS "/%s", name);
+    return has;
+}
+
 static size_t describe(const char *root, char *out)
 {
     static plim_facts facts;
     plim_board_opts o = plim_board_opts_default();
+    char snapshot[160];
     size_t used = 0;
     memset(&facts, 0, sizeof(facts));
     o.root = root;
+    o.snapshot = has_snapshot(root, snapshot, sizeof(snapshot)) ? snapshot : NULL;
     assert_ok(plim_board_probe(&o, &facts, &err));
     for (unsigned i = 0; i < PLIM_FACT_COUNT; i++) {
         char value[128];

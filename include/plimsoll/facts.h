@@ -81,6 +81,8 @@ typedef enum plim_unit {
     X(GPU_L2_BYTES, "gpu.l2", BYTES, "its L2 cache")                                               \
     X(GPU_DLA_CORES, "gpu.dla", COUNT, "deep learning accelerators")                               \
     X(NPU_NAME, "npu.name", TEXT, "another accelerator, such as rknpu")                            \
+    X(GPU_COUNT, "gpu.count", COUNT, "GPUs of that driver")                                        \
+    X(GPU_SHARED_LIMIT, "gpu.shared_limit", BYTES, "of the machine's memory that it may map: GTT") \
     /* memory */                                                                                   \
     X(MEMORY_INSTALLED, "memory.installed", BYTES, "DRAM of the module")                           \
     X(MEMORY_TOTAL, "memory.total", BYTES, "MemTotal: installed less carveouts")                   \

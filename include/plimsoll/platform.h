@@ -44,6 +44,8 @@ typedef struct plim_board_opts {
     plim_component *components;       /* room for what is found; NULL: not wanted */
     size_t component_limit;
     size_t *out_component_count; /* found; may be more than the limit */
+    bool with_gpu; /* ask CUDA too: it wakes the GPU, takes memory and some 100 ms, stays loaded,
+                    * and a child of fork cannot use CUDA afterwards. Not for a captured root */
 } plim_board_opts;
 
 static inline plim_board_opts plim_board_opts_default(void)

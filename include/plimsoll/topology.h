@@ -42,6 +42,7 @@ typedef struct plim_topology {
     plim_node nodes[PLIM_NODES_MAX];
     uint64_t cpu_memory_bytes; /* of all nodes that are not a GPU's; 0: the kernel has no nodes */
     uint64_t gpu_memory_bytes; /* of those that are */
+    bool has_nodes;            /* false: a kernel without NUMA, or a folder without these files */
     uint32_t chunk_bytes;      /* see plim_topology_chunk_bytes */
     char source[32];           /* "hwloc, API 2.8" or "sys/devices/system": of cores, caches */
 } plim_topology;
