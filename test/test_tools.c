@@ -497,6 +497,63 @@ static void a_file_that_was_cut_short_is_damaged(void **state)
     assert_says(errors, "cut short");
 }
 
+static void faults_of_a_pressure_ladder_are_named_with_their_line(void **state)
+{
+    (void)state;
+    make_artifact();
+    tool_write_text("ladder.yaml",
+                    "budget: {cap: 64 MiB}\n"
+                    "engines:\n"
+                    "  - {name: tiny, artifact: tiny__smany_jpany_trtnone_fp32.engine,\n"
+                    "     inputs: {x: {from: zeros}}}\n"
+                    "pressure:\n"
+                    "  heap_trim: true\n"
+                    "  rungs:\n"
+                    "    - {rung: drop-video, enter: {headrom: 1 GiB}}\n"
+                    "    - {rung: kill, enter: {cgroup: 90 %}}\n"
+                    "    - {rung: trim-caches, enter: {cgroup: 90 %}, leave: {cgroup: 95 %}}\n"
+                    "    - {rung: heap-trim, enter: {cgroup: 90 %}, leave: {psi_some: 1 %}}\n"
+                    "    - {rung: shrink-windows, enter: {}}\n"
+                    "    - {rung: shrink-windows}\n");
+
+    assert_int_equal(run("plimsoll", "plan ladder.yaml"), 2);
+
+    assert_says(errors, "ladder.yaml:6: pressure.heap_trim: nothing reads this");
+    assert_says(errors, "ladder.yaml:8: pressure.rungs[0].enter.headrom: unknown key; did you mean "
+                        "'headroom'?");
+    assert_says(errors, "ladder.yaml:9: pressure.rungs[1].rung: 'kill': one of heap-trim");
+    assert_says(errors, "ladder.yaml:10: pressure.rungs[2].leave.cgroup: must be calmer");
+    assert_says(errors, "ladder.yaml:11: pressure.rungs[3].leave.psi_some: nothing reads this");
+    assert_says(errors, "ladder.yaml:12: pressure.rungs[4]: 'enter' watches nothing");
+    assert_says(errors, "ladder.yaml:13: pressure.rungs[5]: the key 'enter' is missing");
+    assert_says(errors, "ladder.yaml:13: pressure.rungs[5]: the rung 'shrink-windows' is listed");
+}
+
+/* Headroom is always below a line of 8 EiB: the ladder is climbed from its first look on. */
+static void a_run_under_pressure_says_which_rungs_it_entered(void **state)
+{
+    (void)state;
+    make_artifact();
+    tool_write_text("pressed.yaml",
+                    "budget: {cap: 128 MiB, reserve: 1 MiB}\n"
+                    "engines:\n"
+                    "  - {name: tiny, artifact: tiny__smany_jpany_trtnone_fp32.engine,\n"
+                    "     inputs: {x: {from: zeros}}}\n"
+                    "pressure:\n"
+                    "  rungs:\n"
+                    "    - {rung: trim-caches, enter: {headroom: 4000000 TiB}, hold_ms: 1}\n"
+                    "    - {rung: heap-trim, enter: {headroom: 4000000 TiB}, hold_ms: 1}\n");
+
+    assert_int_equal(run("plimsoll", "run pressed.yaml --verbose"), 0);
+    assert_says(out, "within the load line");
+    assert_says(out, "pressure");
+    assert_says(errors, "pressure: trim-caches, heap-trim");
+    read_page("docs/man/plimsoll.1");
+    check_json("plimsoll", "run pressed.yaml --json", "plimsoll-report/1");
+    assert_says(out, "\"pressure\":{\"looks\":");
+    assert_says(out, "{\"name\":\"heap-trim\",");
+}
+
 static void a_missing_manifest_is_named_without_a_line(void **state)
 {
     (void)state;
@@ -522,6 +579,8 @@ int main(void)
         cmocka_unit_test(a_signal_ends_a_run_with_its_report),
         cmocka_unit_test(a_run_that_was_killed_leaves_its_black_box),
         cmocka_unit_test(a_file_that_was_cut_short_is_damaged),
+        cmocka_unit_test(faults_of_a_pressure_ladder_are_named_with_their_line),
+        cmocka_unit_test(a_run_under_pressure_says_which_rungs_it_entered),
         cmocka_unit_test(a_missing_manifest_is_named_without_a_line),
         cmocka_unit_test(import_leaves_no_folder_that_it_did_not_need),
         cmocka_unit_test(help_and_version_work_everywhere),

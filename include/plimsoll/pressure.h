@@ -108,6 +108,8 @@ typedef struct plim_pressure_watch plim_pressure_watch;
  * Fills all of *out but ns. Called on the thread that steps. */
 typedef void (*plim_pressure_reader)(void *context, plim_pressure *out);
 
+/* What a watch takes, charged to the runtime as other: at most. */
+#define PLIM_PRESSURE_WATCH_BYTES  (128u << 10)
 #define PLIM_PRESSURE_FILES_MAX    128u
 #define PLIM_PRESSURE_EPISODES_MAX 16u
 
@@ -170,8 +172,9 @@ PLIM_API PLIM_MUST_USE plim_status plim_pressure_step(plim_pressure_watch *self,
                                                       const plim_pressure *given, plim_error *err);
 
 /* plim_pressure_add_file - its page cache may go: artifacts of loaded engines need not be added.
+ * The newest PLIM_PRESSURE_FILES_MAX names are kept.
  * Owns:    copies @path.
- * Errors:  E_RANGE  PLIM_PRESSURE_FILES_MAX files, or a path of more than 383 bytes.
+ * Errors:  E_RANGE  a path of more than 383 bytes.
  *
  * plim_pressure_add_episode - it may be asked for frames that nobody needs, and be held to its
  * smallest window, one frame a camera. Calls on it stay those of one thread; a call that comes

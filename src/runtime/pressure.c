@@ -356,6 +356,8 @@ static void unmake_object(plim_pressure_watch *self)
     plim_runtime_drop(runtime, &home);
 }
 
+_Static_assert(sizeof(plim_pressure_watch) <= PLIM_PRESSURE_WATCH_BYTES, "promised");
+
 /* One watch a runtime. */
 static plim_status claim(plim_runtime *runtime, plim_error *err)
 {

@@ -78,6 +78,16 @@ void plim_pressure_drop_episode(plim_pressure_watch *self, plim_episode *episode
 
 /* ---- caches ---- */
 
+static bool has_file(const plim_pressure_watch *self, const char *path)
+{
+    for (uint64_t i = 0; i < self->file_count && i < PLIM_PRESSURE_FILES_MAX; i++) {
+        if (strcmp(self->files[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 plim_status plim_pressure_add_file(plim_pressure_watch *self, const char *path, plim_error *err)
 {
     plim_status status = PLIM_OK;
@@ -86,11 +96,11 @@ plim_status plim_pressure_add_file(plim_pressure_watch *self, const char *path, 
     }
     size_t length = strnlen(path, PLIM_WATCH_PATH_BYTES);
     pthread_mutex_lock(&self->list_lock);
-    if (length == PLIM_WATCH_PATH_BYTES || self->file_count == PLIM_PRESSURE_FILES_MAX) {
-        status = PLIM_FAIL(err, PLIM_E_RANGE, .what = "pressure: files, or bytes of a path",
-                           .want = length, .limit = PLIM_PRESSURE_FILES_MAX);
-    } else {
-        memcpy(self->files[self->file_count++], path, length + 1);
+    if (length == PLIM_WATCH_PATH_BYTES) {
+        status = PLIM_FAIL(err, PLIM_E_RANGE, .what = "pressure: bytes of a file's name",
+                           .want = length, .limit = PLIM_WATCH_PATH_BYTES - 1);
+    } else if (!has_file(self, path)) {
+        memcpy(self->files[self->file_count++ % PLIM_PRESSURE_FILES_MAX], path, length + 1);
     }
     pthread_mutex_unlock(&self->list_lock);
     return status;
@@ -140,11 +150,11 @@ static uint64_t trim_caches(plim_pressure_watch *self)
     for (size_t i = 0; i < PLIM_GROUPS_MAX; i++) {
         freed += trim_tail(runtime, &runtime->groups[i]);
     }
-    pthread_mutex_lock(&self->list_lock);
-    uint32_t count = self->file_count; /* names that are there never change */
-    pthread_mutex_unlock(&self->list_lock);
-    for (uint32_t i = 0; i < count; i++) {
-        freed += plim_file_cache_drop(self->files[i], &dropped) ? dropped : 0;
+    for (uint32_t i = 0; i < PLIM_PRESSURE_FILES_MAX; i++) {
+        pthread_mutex_lock(&self->list_lock);
+        snprintf(path, sizeof(path), "%s", i < self->file_count ? self->files[i] : "");
+        pthread_mutex_unlock(&self->list_lock);
+        freed += path[0] && plim_file_cache_drop(path, &dropped) ? dropped : 0;
     }
     return freed;
 }

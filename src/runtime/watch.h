@@ -35,8 +35,9 @@ struct plim_pressure_watch {
 
     pthread_mutex_t list_lock;
     plim_episode *episodes[PLIM_PRESSURE_EPISODES_MAX];
-    uint32_t episode_count, file_count;
-    bool is_shrunk; /* episodes that come now are held to one frame at once */
+    uint32_t episode_count;
+    uint64_t file_count; /* names ever given; the newest are kept */
+    bool is_shrunk;      /* episodes that come now are held to one frame at once */
     char files[PLIM_PRESSURE_FILES_MAX][PLIM_WATCH_PATH_BYTES];
 
     pthread_mutex_t state_lock;

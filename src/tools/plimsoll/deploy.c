@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/tools/plimsoll/pressure_rungs.h"
 #include "src/tools/plimsoll/tool.h"
 
 #define HOME_BYTES   (UINT64_C(64) << 20)
@@ -89,6 +90,7 @@ plim_status deploy_open(deployment *d, const plim_host *host, plim_error *err)
         o.log_context = d->log;
     }
     PLIM_TRY(plim_runtime_open(&o, &d->runtime, err));
+    PLIM_TRY(pressure_open(d->m, d->runtime, &d->watch, err));
     if (!d->o->dataset) {
         return PLIM_OK;
     }
@@ -258,6 +260,22 @@ static bool is_damage(plim_status rc)
 
 static void gather(deployment *d);
 
+/* Its frames and its files' page cache may go when memory gets short. */
+static void watch_episode(deployment *d, plim_episode *episode, uint32_t index)
+{
+    run_files files;
+    if (!d->watch) {
+        return;
+    }
+    d->faults += plim_pressure_add_episode(d->watch, episode, NULL) != PLIM_OK;
+    run_files_episode(&files, d, index);
+    for (size_t i = 0; i < files.count; i++) {
+        plim_status kept = plim_pressure_add_file(d->watch, files.path[i], NULL);
+        (void)kept; /* a name that is too long stays in the cache */
+    }
+    run_files_forget(&files);
+}
+
 static plim_status run_episode(deployment *d, uint32_t index, bool is_last, plim_error *err)
 {
     plim_budget *budget = plim_runtime_budget(d->runtime);
@@ -278,7 +296,9 @@ static plim_status run_episode(deployment *d, uint32_t index, bool is_last, plim
     set_seal(d, false);
     r->before_bytes = plim_budget_used_bytes(budget);
     PLIM_TRY(plim_episode_open(d->data, index, &o, &episode, err));
+    watch_episode(d, episode, index);
     plim_status rc = run_steps(d, episode, r, err);
+    plim_pressure_drop_episode(d->watch, episode);
     plim_episode_read(episode, &stats);
     r->window_bytes = stats.video_peak_bytes;
     r->columns_bytes = stats.state_action_bytes + stats.other_bytes;
@@ -384,6 +404,7 @@ void deploy_close(deployment *d)
         plim_budget_credit(plim_runtime_budget(d->runtime), d->framework, PLIM_TAG_FRAMEWORK,
                            d->framework_bytes);
     }
+    plim_pressure_close(d->watch);
     plim_runtime_close(d->runtime);
     if (d->log && d->log != stderr) {
         fclose(d->log);

@@ -39,7 +39,8 @@ typedef struct deployment {
     plim_dataset *data;
     episode_result *episodes;
     size_t episode_count;
-    plim_report *report; /* gathered while the last episode was open */
+    plim_report *report;        /* gathered while the last episode was open */
+    plim_pressure_watch *watch; /* NULL: the manifest asks for none */
     bool is_sealed;
     uint64_t faults;
 } deployment;
@@ -57,6 +58,8 @@ typedef struct run_files {
     size_t own_count;
 } run_files;
 void run_files_find(run_files *self, const deployment *d);
+/* Those of one episode. */
+void run_files_episode(run_files *self, const deployment *d, uint32_t index);
 void run_files_forget(run_files *self);
 
 bool run_within_cap(const deployment *d);

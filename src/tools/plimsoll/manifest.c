@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/tools/plimsoll/pressure_rungs.h"
 #include "src/tools/plimsoll/tool.h"
 #include "src/tools/plimsoll/yaml.h"
 
@@ -300,6 +301,7 @@ static const yaml_key ROOT_KEYS[] = {
     [ROOT_ENGINES] = NODE("engines", read_engines),
     NODE("framework", read_framework),
     NODE("episode", read_episode),
+    NODE("pressure", read_pressure),
 };
 
 /* With every backend named and none of them ONNX Runtime, nothing would read its path. */

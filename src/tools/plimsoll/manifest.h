@@ -54,6 +54,26 @@ typedef struct manifest_engine {
     size_t input_count;
 } manifest_engine;
 
+/* Lines of a pressure rung; 0: not given. */
+typedef struct manifest_lines {
+    double psi_some, psi_full, cgroup;
+    uint64_t headroom_bytes, events;
+} manifest_lines;
+
+typedef struct manifest_rung {
+    uint32_t kind; /* plim_rung_kind; the callback is heap-trim */
+    manifest_lines enter, leave;
+    uint64_t hold_ms, cool_down_ms, deadline_ms, calls; /* 0: the library's */
+} manifest_rung;
+
+#define MANIFEST_RUNGS_MAX 8 /* each kind once; more, so that all faults of a list are told */
+
+typedef struct manifest_pressure {
+    bool is_on, heap_trim;
+    manifest_rung rungs[MANIFEST_RUNGS_MAX];
+    size_t rung_count; /* 0: the built-in ones */
+} manifest_pressure;
+
 typedef struct manifest {
     char path[MANIFEST_PATH_BYTES], folder[MANIFEST_PATH_BYTES];
     char name[64];
@@ -73,6 +93,7 @@ typedef struct manifest {
     uint64_t max_frames_in_mem;
     char dataset[MANIFEST_PATH_BYTES];
     char video_plugin[MANIFEST_PATH_BYTES];
+    manifest_pressure pressure;
 } manifest;
 
 /* Complaints, one line each: "deploy.yaml:12: engines[1].backnd: unknown key; ...". */

@@ -403,6 +403,7 @@ tool_exit predict_manifest(const manifest *m, const char *episode, const plim_ho
     out->has_large_pages = plim_runtime_has_large_pages(shop.runtime, &why);
     snprintf(out->large_reason, sizeof(out->large_reason), "%s", why);
     out->table_bytes = shop.table_bytes + beside_bytes;
+    out->table_bytes += m->pressure.is_on ? PLIM_PRESSURE_WATCH_BYTES : 0;
     for (size_t i = 0; i < m->engine_count && code == TOOL_OK; i++) {
         code = predict_engine(m, i, host, &shop, out);
     }

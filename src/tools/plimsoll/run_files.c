@@ -43,6 +43,15 @@ void run_files_find(run_files *self, const deployment *d)
     found = NULL;
 }
 
+void run_files_episode(run_files *self, const deployment *d, uint32_t index)
+{
+    memset(self, 0, sizeof(*self));
+    found = self;
+    wanted = index;
+    (void)nftw(d->o->dataset, take_file, 16, FTW_PHYS);
+    found = NULL;
+}
+
 void run_files_forget(run_files *self)
 {
     for (size_t i = 0; i < self->own_count; i++) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "src/tools/plimsoll/deploy.h"
+#include "src/tools/plimsoll/pressure_rungs.h"
 #include "src/tools/plimsoll/tool.h"
 #include "src/tools/run_table.h"
 
@@ -195,6 +196,7 @@ void run_print(const deployment *d, FILE *to)
     }
     print_comparison(d, to);
     print_framework(d, to);
+    pressure_print(d->watch, to);
     run_verdict v = verdict_of(d);
     v.color = tool_color(to);
     fputc('\n', to);
@@ -262,6 +264,7 @@ static void json_run(const deployment *d, FILE *to)
     json_sum("mean", &mean, to);
     fputc(',', to);
     json_sum("maximum", &most, to);
+    pressure_json(d->watch, to);
     fprintf(to, ",\"predicted\":");
     predict_json(d->p, to);
     bool has_large_pages = plim_runtime_has_large_pages(d->runtime, &why);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/tools/plimsoll/manifest.h"
+#include "src/tools/plimsoll/pressure_rungs.h"
 #include "src/tools/plimsoll/tool.h"
 
 static void give_number(uint64_t given, uint32_t *to, plim_source *source)
@@ -76,6 +77,7 @@ void manifest_print(const manifest *m, FILE *to)
     fprintf(to, "  framework: %s resident, %s extra\n", tool_size(m->framework_bytes),
             tool_size(m->framework_extra_bytes));
     fprintf(to, "  library.onnxruntime: %s\n", m->onnxruntime[0] ? m->onnxruntime : "as probed");
+    pressure_print_config(m, to);
     for (size_t i = 0; i < m->engine_count; i++) {
         const manifest_engine *e = &m->engines[i];
         fprintf(to,
