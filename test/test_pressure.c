@@ -887,6 +887,22 @@ static void what_cannot_be_opened_leaves_nothing_behind(void **state)
     assert_null(other);
 }
 
+static void a_runtime_that_is_closed_closes_its_watch(void **state)
+{
+    (void)state;
+    plim_rung r = rung_of(PLIM_RUNG_REFUSE_ADMISSIONS);
+    open_watch(&r, 1);
+    step(1000);
+
+    plim_runtime_close(runtime);
+
+    assert_int_equal(count_of("\"move\":\"left\""), 1);
+    assert_int_equal(count_of("\"event\":\"pressure_close\""), 1);
+    watch = NULL;
+    runtime = open_runtime(CAP_BYTES);
+    idle_bytes = used(runtime);
+}
+
 static void a_sealed_runtime_takes_no_watch(void **state)
 {
     (void)state;
@@ -943,6 +959,7 @@ int main(void)
         WITH_RUNTIME(without_a_group_the_machine_alone_counts),
         cmocka_unit_test(every_share_of_stalled_time_is_read_and_nothing_else),
         WITH_RUNTIME(what_cannot_be_opened_leaves_nothing_behind),
+        WITH_RUNTIME(a_runtime_that_is_closed_closes_its_watch),
         WITH_RUNTIME(a_sealed_runtime_takes_no_watch),
         cmocka_unit_test(the_built_in_rungs_get_harder_line_by_line),
     };

@@ -159,8 +159,9 @@ PLIM_API PLIM_MUST_USE plim_status plim_pressure_open(plim_runtime *runtime,
                                                       const plim_pressure_opts *opts,
                                                       plim_pressure_watch **out, plim_error *err);
 
-/* plim_pressure_close - every entered rung is left, then nothing is watched. Before the runtime is
- * closed. Waits for an action that runs. NULL is accepted. */
+/* plim_pressure_close - every entered rung is left, then nothing is watched. Waits for an action
+ * that runs. A watch that is still open when its runtime is closed is closed with it. NULL is
+ * accepted. */
 PLIM_API void plim_pressure_close(plim_pressure_watch *self);
 
 /* plim_pressure_step - read (@given NULL) or take the figures, and make at most one move.

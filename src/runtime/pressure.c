@@ -373,6 +373,7 @@ static void disclaim(plim_runtime *runtime)
 {
     pthread_mutex_lock(&runtime->lock);
     runtime->is_watched = false;
+    runtime->watch = NULL;
     pthread_mutex_unlock(&runtime->lock);
 }
 
@@ -409,6 +410,9 @@ plim_status plim_pressure_open(plim_runtime *runtime, const plim_pressure_opts *
     set_triggers(self);
     describe(self);
     log_open(self);
+    pthread_mutex_lock(&runtime->lock);
+    runtime->watch = self;
+    pthread_mutex_unlock(&runtime->lock);
     *out = self;
     return PLIM_OK;
 }

@@ -413,6 +413,7 @@ static void close_because(plim_runtime *self, const char *reason)
 void plim_runtime_close(plim_runtime *self)
 {
     if (self) {
+        plim_pressure_close(self->watch);
         close_because(self, "closed by the program");
     }
 }

@@ -134,7 +134,8 @@ struct plim_runtime {
     pthread_mutex_t lock, arena_lock;
     pthread_cond_t changed; /* an engine left LOADING or CLOSING */
     plim_admission admission;
-    bool is_watched; /* by a pressure watch */
+    bool is_watched;            /* by a pressure watch, or one is being opened */
+    plim_pressure_watch *watch; /* NULL: none; the runtime's close closes it */
     bool is_sealed;
     plim_seal_policy seal_policy;
     uint64_t release_turn, build_count;
