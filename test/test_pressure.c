@@ -719,6 +719,104 @@ static void triggers_that_no_kernel_takes_are_not_written(void **state)
     assert_int_equal(plim_wake_psi_text(150000, 1000000, text, 19), 0);
 }
 
+/* ---- on the telemetry thread ---- */
+
+static uint64_t tell(void *context, const plim_pressure *p)
+{
+    (void)p;
+    sem_post(context);
+    return 1;
+}
+
+/* A watch that the runtime's own thread steps, over figures that are always high. */
+static int open_on_thread(const plim_rung *r, uint64_t *some)
+{
+    int ends[2];
+    plim_pressure_opts o = plim_pressure_opts_default();
+    assert_int_equal(pipe(ends), 0);
+    o.rungs = r;
+    o.rung_count = 1;
+    o.without_kernel = true;
+    o.wake_fd = ends[0];
+    o.read = read_high;
+    o.read_context = some;
+    assert_ok(plim_pressure_open(runtime, &o, &watch, &err));
+    assert_true(watch->is_attached);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    close(ends[1]); /* from now on it is ready for good: an end of file, and nobody spins on it */
+    return ends[0];
+}
+
+static void the_telemetry_thread_climbs_and_descends_by_itself(void **state)
+{
+    (void)state;
+    sem_t acted;
+    uint64_t some = 2000;
+    plim_rung r = callback_of("mine", tell, &acted);
+    r.hold_ns = r.cool_down_ns = 5000000;
+    sem_init(&acted, 0, 0);
+
+    int fd = open_on_thread(&r, &some);
+    sem_wait(&acted); /* nobody else steps */
+
+    assert_int_equal(count_of("\"rung\":\"mine\",\"move\":\"entered\""), 1);
+    plim_pressure_close(watch);
+    watch = NULL;
+    assert_int_equal(count_of("\"rung\":\"mine\",\"move\":\"left\""), 1);
+    close(fd);
+    sem_destroy(&acted);
+}
+
+static void an_action_that_hangs_on_that_thread_hangs_nobody_else(void **state)
+{
+    (void)state;
+    static float y[ROW];
+    static plim_telemetry_sample sample;
+    uint64_t some = 2000;
+    plim_rung r = callback_of("stuck", block, NULL);
+    r.deadline_ns = 1;
+    sem_init(&is_inside, 0, 0);
+    sem_init(&may_go, 0, 0);
+    plim_engine *engine = load(runtime, "a", make_artifact("a"));
+    int fd = open_on_thread(&r, &some);
+    sem_wait(&is_inside);
+
+    plim_pressure_state s = read_state();
+    assert_int_equal(s.acting, 1);
+    assert_true(s.is_late);
+    assert_ok(run_rows(engine, 1, y));
+    plim_telemetry_read(plim_runtime_telemetry(runtime), &sample);
+    assert_true(sample.number >= 1);
+    plim_engine *other = load(runtime, "b", make_artifact("b"));
+
+    for (unsigned i = 0; i < 16; i++) { /* however often it is called again */
+        sem_post(&may_go);
+    }
+    plim_pressure_close(watch);
+    watch = NULL;
+    close(fd);
+    assert_ok(plim_engine_release(other, &err));
+    assert_ok(plim_engine_release(engine, &err));
+    sem_destroy(&is_inside);
+    sem_destroy(&may_go);
+}
+
+static void without_a_telemetry_thread_the_caller_steps(void **state)
+{
+    (void)state;
+    plim_runtime *quiet = NULL;
+    plim_pressure_watch *mine = NULL;
+    plim_runtime_opts o = base_opts(CAP_BYTES);
+    o.telemetry_period_ms = PLIM_TELEMETRY_OFF;
+    assert_ok(plim_runtime_open(&o, &quiet, &err));
+
+    assert_ok(plim_pressure_open(quiet, NULL, &mine, &err));
+
+    assert_int_equal(count_of("\"thread\":false"), 1);
+    assert_ok(plim_pressure_step(mine, NULL, &err));
+    plim_runtime_close(quiet);
+}
+
 /* ---- figures of another machine ---- */
 
 static void put(const char *root, const char *path, const char *text)
@@ -952,6 +1050,9 @@ int main(void)
         WITH_RUNTIME(a_callback_that_blocks_is_named_and_nobody_else_waits),
         WITH_RUNTIME(a_pipe_and_the_clock_wake_the_ladder),
         WITH_RUNTIME(a_trigger_is_set_or_the_reason_is_kept),
+        WITH_RUNTIME(the_telemetry_thread_climbs_and_descends_by_itself),
+        WITH_RUNTIME(an_action_that_hangs_on_that_thread_hangs_nobody_else),
+        WITH_RUNTIME(without_a_telemetry_thread_the_caller_steps),
         cmocka_unit_test(a_kernel_without_pressure_information_is_no_failure),
         cmocka_unit_test(triggers_that_no_kernel_takes_are_not_written),
         WITH_RUNTIME(figures_come_from_the_files_of_version_1),

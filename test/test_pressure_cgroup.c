@@ -157,37 +157,16 @@ static plim_runtime *child_runtime(void)
     return runtime;
 }
 
-/* ---- the ladder's thread, until the child ends ---- */
-
-static void *poll_for_ladder(void *context)
-{
-    plim_pressure_watch *watch = context;
-    for (;;) {
-        struct pollfd fds[WATCH_WAKES];
-        uint32_t woken = 0;
-        for (unsigned i = 0; i < WATCH_WAKES; i++) {
-            fds[i] = (struct pollfd){.fd = watch->wakes[i].fd, .events = watch->wakes[i].events};
-        }
-        (void)poll(fds, WATCH_WAKES, 1000);
-        for (unsigned i = 0; i < WATCH_WAKES; i++) {
-            woken |= fds[i].revents ? 1u << i : 0;
-        }
-        plim_watch_tick(watch, woken);
-    }
-    return NULL;
-}
+/* ---- the ladder, on the runtime's telemetry thread ---- */
 
 static plim_pressure_watch *watch_with(plim_runtime *runtime, const plim_rung *rungs, size_t count)
 {
     plim_pressure_opts o = plim_pressure_opts_default();
     plim_pressure_watch *watch = NULL;
-    pthread_t thread;
     o.rungs = rungs;
     o.rung_count = count;
-    o.without_thread = true;
     need(plim_pressure_open(runtime, &o, &watch, &err) == PLIM_OK);
-    need(watch->has_group && watch->wakes[WATCH_USAGE].fd >= 0);
-    need(pthread_create(&thread, NULL, poll_for_ladder, watch) == 0);
+    need(watch->has_group && watch->wakes[WATCH_USAGE].fd >= 0 && watch->is_attached);
     return watch;
 }
 

@@ -70,7 +70,8 @@ typedef enum plim_rung_kind {
 
 /* plim_rung.act - free something; returns the bytes that it believes it freed.
  * Called when the rung is entered, and again once a hold time while its line stays crossed.
- * It may call anything but plim_pressure_close and plim_pressure_step of its own watch.
+ * It may call anything but plim_pressure_close and plim_pressure_step of its own watch, and has
+ * some 48 KiB of stack on the telemetry thread.
  * plim_rung.leave - the rung is left: what act() withheld may be had again. NULL: nothing to do. */
 typedef struct plim_rung {
     char name[PLIM_NAME_BYTES]; /* unique; "": the kind's */
@@ -121,6 +122,9 @@ typedef enum plim_pressure_source {
     PLIM_PRESSURE_BY_TIMER = 4, /* a hold time or a cool-down that ends */
     PLIM_PRESSURE_SOURCES = 5
 } plim_pressure_source;
+
+/* plim_pressure_source_name - "psi", ...; "?" for a number that is none. */
+PLIM_API const char *plim_pressure_source_name(plim_pressure_source source);
 
 typedef struct plim_pressure_opts {
     size_t struct_size;

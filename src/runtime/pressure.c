@@ -193,10 +193,24 @@ plim_status plim_pressure_step(plim_pressure_watch *self, const plim_pressure *g
 
 /* ---- the telemetry thread ---- */
 
+/* The kernel ended it: its group was removed. It is not polled any more. */
+static void lose_source(plim_pressure_watch *self, unsigned source)
+{
+    pthread_mutex_lock(&self->state_lock);
+    self->state.has_source[source] = false;
+    snprintf(self->state.source_why[source], sizeof(self->state.source_why[source]), "%s",
+             "it was there, and the kernel ended it");
+    pthread_mutex_unlock(&self->state_lock);
+    PLIM_LOG(self->runtime, PLIM_LOG_WARN, "pressure_source_lost", "\"source\":\"%s\"",
+             plim_pressure_source_name((plim_pressure_source)source));
+}
+
 static void count_wakes(plim_pressure_watch *self, uint32_t woken)
 {
     for (unsigned i = 0; i < WATCH_TIMER; i++) {
-        if (woken & 1u << i) {
+        if (woken & 1u << (8 + i)) {
+            lose_source(self, i);
+        } else if (woken & 1u << i) {
             self->wake_count[i]++;
             plim_wake_take(&self->wakes[i]);
         }
@@ -219,6 +233,27 @@ void plim_watch_tick(plim_pressure_watch *self, uint32_t woken)
     plim_watch_figures(self, &p);
     step(self, &p);
     pthread_mutex_unlock(&self->step_lock);
+}
+
+static void on_tick(void *context, const plim_telemetry_sample *sample, uint32_t woken)
+{
+    (void)sample; /* up to a second old; the figures are read anew, in half a millisecond */
+    plim_watch_tick(context, woken);
+}
+
+/* Without a thread the caller steps; that is no failure, and said in the log. */
+static void attach(plim_pressure_watch *self)
+{
+    plim_telemetry *telemetry = plim_runtime_telemetry(self->runtime);
+    plim_telemetry_hook hook = {
+        .struct_size = sizeof(hook), .on_tick = on_tick, .context = self, .fd_count = WATCH_WAKES};
+    _Static_assert(WATCH_WAKES <= PLIM_TELEMETRY_WAKES, "one descriptor each");
+    for (unsigned i = 0; i < WATCH_WAKES; i++) {
+        hook.fds[i] = self->wakes[i].fd;
+        hook.events[i] = self->wakes[i].events;
+    }
+    self->is_attached = !self->opts.without_thread && telemetry &&
+                        plim_telemetry_attach(telemetry, &hook, NULL) == PLIM_OK;
 }
 
 /* ---- open ---- */
@@ -409,6 +444,7 @@ plim_status plim_pressure_open(plim_runtime *runtime, const plim_pressure_opts *
     }
     set_triggers(self);
     describe(self);
+    attach(self);
     log_open(self);
     pthread_mutex_lock(&runtime->lock);
     runtime->watch = self;
@@ -424,6 +460,9 @@ void plim_pressure_close(plim_pressure_watch *self)
         return;
     }
     plim_runtime *runtime = self->runtime;
+    if (self->is_attached) { /* before the lock: a tick that is under way takes it */
+        plim_telemetry_detach(plim_runtime_telemetry(runtime));
+    }
     pthread_mutex_lock(&self->step_lock);
     while (plim_ladder_last(&self->ladder, &rung)) {
         leave(self, rung);

@@ -107,6 +107,11 @@ size_t plim_pressure_rungs(uint64_t total_bytes, plim_rung out[PLIM_RUNGS_BUILT_
 static const char *const SOURCE_NAMES[PLIM_PRESSURE_SOURCES] = {"psi", "usage", "limit", "given",
                                                                 "timer"};
 
+const char *plim_pressure_source_name(plim_pressure_source source)
+{
+    return (unsigned)source < PLIM_PRESSURE_SOURCES ? SOURCE_NAMES[source] : "?";
+}
+
 static void say_figure(plim_text_sink *t, plim_pressure_figure figure, uint64_t value)
 {
     if (value == PLIM_UNKNOWN_BYTES) {

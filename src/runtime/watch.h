@@ -48,7 +48,8 @@ struct plim_pressure_watch {
 
 /* ---- pressure.c ---- */
 
-/* What the telemetry thread calls: bit i of @woken, wakes[i] is ready. */
+/* What the telemetry thread calls: bit i of @woken, wakes[i] is ready;
+ * bit 8+i, it failed. */
 void plim_watch_tick(plim_pressure_watch *self, uint32_t woken);
 
 /* ---- pressure_figures.c ---- */
