@@ -47,7 +47,7 @@ static void a_match_names_its_facts_and_a_refusal_is_an_exit_code(void **state)
     tool_write_text("facts", "cpu.possible: 2\n");
     assert_int_equal(tool_sh("$plimsoll policy match --facts facts --policy mine.table"), 0);
     assert_int_equal(tool_sh("$plimsoll policy match"), 0);
-    assert_says(tool_out, "rules apply");
+    assert_says(tool_out, "rules that apply");
 }
 
 static void facts_of_memreport_are_taken_as_they_are(void **state)

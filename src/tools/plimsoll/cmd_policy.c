@@ -247,7 +247,7 @@ static tool_exit match(policy_run *run)
         printf("],\"undecided\":%zu,\"worst\":\"%s\"}\n", run->open_count,
                plim_action_text(run->worst));
     } else {
-        printf("%s%zu rules apply; %zu cannot be decided%s\n", run->shown ? "\n" : "",
+        printf("%srules that apply: %zu; that cannot be decided: %zu%s\n", run->shown ? "\n" : "",
                run->shown - (run->undecided ? run->open_count : 0), run->open_count,
                run->open_count && !run->undecided ? " (--undecided lists them)" : "");
     }
