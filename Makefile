@@ -12,7 +12,7 @@ CC     ?= cc
 VERSION := $(shell sed -n 's/^.define PLIM_VERSION_STRING "\(.*\)"/\1/p' include/plimsoll/version.h)
 SONAME  := libplimsoll.so.$(firstword $(subst ., ,$(VERSION)))
 
-CFLAGS_release := -O2 -g -DPLIM_CHECKS=0
+CFLAGS_release := -O2 -g -DPLIM_CHECKS=0 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -O0 -g3 -DPLIM_CHECKS=2
 CFLAGS_asan    := -O1 -g -DPLIM_CHECKS=1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -g -DPLIM_CHECKS=1 -fsanitize=thread
