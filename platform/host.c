@@ -66,6 +66,55 @@ void plim_host_from_facts(const plim_facts *facts, plim_host *out)
     TEXT(power_mode_max, POWER_MODE_MAX);
 }
 
+/* ---- the other way ---- */
+
+static plim_confidence confidence_of(plim_source source)
+{
+    switch (source) {
+    case PLIM_SOURCE_KERNEL:
+        return PLIM_CONFIDENCE_READ;
+    case PLIM_SOURCE_TABLE:
+        return PLIM_CONFIDENCE_TABLE;
+    case PLIM_SOURCE_GUESS:
+        return PLIM_CONFIDENCE_GUESS;
+    case PLIM_SOURCE_NONE:
+    case PLIM_SOURCE_GIVEN:
+        break;
+    }
+    return PLIM_CONFIDENCE_GIVEN;
+}
+
+static void note_number(plim_facts *facts, plim_fact_id id, uint64_t number, plim_source source)
+{
+    if (number) {
+        plim_facts_set_number(facts, id, number, confidence_of(source), "host");
+    }
+}
+
+static void note_text(plim_facts *facts, plim_fact_id id, const char *text, plim_source source)
+{
+    plim_facts_set_text(facts, id, text, confidence_of(source), "host");
+}
+
+void plim_host_note(const plim_host *h, plim_facts *facts)
+{
+    note_text(facts, PLIM_FACT_CPU_ARCH, h->arch, PLIM_SOURCE_KERNEL);
+    note_text(facts, PLIM_FACT_BOARD_NAME, h->board, h->board_source);
+    note_number(facts, PLIM_FACT_GPU_SM, h->sm, h->sm_source);
+    note_number(facts, PLIM_FACT_GPU_MULTIPROCESSORS, h->multiprocessors,
+                h->multiprocessors_source);
+    note_number(facts, PLIM_FACT_GPU_MULTIPROCESSORS_NOW, h->multiprocessors_now,
+                h->multiprocessors_now_source);
+    note_text(facts, PLIM_FACT_GPU_NAME, h->gpu_name, h->gpu_name_source);
+    note_number(facts, PLIM_FACT_MEMORY_TOTAL, h->memory_bytes, h->memory_source);
+    note_text(facts, PLIM_FACT_L4T_RELEASE, h->l4t, h->l4t_source);
+    note_text(facts, PLIM_FACT_JETPACK_RELEASE, h->jetpack, h->jetpack_source);
+    note_text(facts, PLIM_FACT_TENSORRT_RELEASE, h->tensorrt, h->tensorrt_source);
+    note_text(facts, PLIM_FACT_TENSORRT_BUILD, h->tensorrt_build, h->tensorrt_build_source);
+    note_text(facts, PLIM_FACT_POWER_MODE, h->power_mode, h->power_mode_source);
+    note_text(facts, PLIM_FACT_POWER_MODE_MAX, h->power_mode_max, h->power_mode_max_source);
+}
+
 plim_status plim_host_detect(const char *root, plim_host *out, plim_error *err)
 {
     plim_system_memory memory; /* its refusal is ours; the probe would only leave a gap */

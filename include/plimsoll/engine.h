@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "plimsoll/platform.h"
+#include "plimsoll/policy.h"
 #include "plimsoll/tensor.h"
 
 #ifdef __cplusplus
@@ -125,6 +126,13 @@ PLIM_API PLIM_MUST_USE plim_status plim_card_format(const plim_card *card, char 
  */
 PLIM_API PLIM_MUST_USE plim_status plim_card_match(const plim_card *card, const plim_host *host,
                                                    const char *file, plim_error *err);
+
+/* plim_card_note - put what the card says beside the facts of a machine (card.*), in place of
+ * another card's. plim_card_note_support - and what this machine's hardware has for the precision
+ * that the card found (card.precision_support); after the facts of the GPU are there. */
+PLIM_API void plim_card_note(const plim_card *card, plim_facts *facts);
+PLIM_API void plim_card_note_support(const plim_card *card, const plim_policy *policy,
+                                     plim_facts *facts);
 
 /* plim_card_check_calibration - does this calibration cache belong to this engine?
  * Errors:  E_CORRUPT  digests differ; detail says "rebuild the engine".

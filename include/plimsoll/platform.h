@@ -91,6 +91,9 @@ typedef struct plim_host {
 
 /* plim_host_from_facts - the part of @facts that a card is held against. */
 PLIM_API void plim_host_from_facts(const plim_facts *facts, plim_host *out);
+/* plim_host_note - the other way: what a host says, as facts. What a person gave (the manifest)
+ * stands before what was probed; a field without a source counts as given. */
+PLIM_API void plim_host_note(const plim_host *host, plim_facts *facts);
 
 /* plim_host_detect - read the machine behind @root ("" or NULL: this one).
  * Probe and reduction in one; missing files leave fields unknown.

@@ -62,6 +62,8 @@ typedef struct plim_runtime_opts {
     uint32_t telemetry_period_ms; /* of the thread that reads the sensors (telemetry.h); 0: 1000.
                                    * PLIM_TELEMETRY_OFF: no thread; plim_runtime_thermal then reads
                                    * temperatures on its caller's, at most once a second */
+    const plim_facts *facts;      /* of the machine, copied; NULL: host's, or probed without one */
+    const plim_policy *policy;    /* rules that engines are admitted by; NULL: the built-in ones */
 } plim_runtime_opts;
 
 /* Engines alive at once in one runtime. */
@@ -157,6 +159,9 @@ typedef struct plim_engine_spec {
     const char *trace_path; /* recorded plan of the activations; NULL: <path>.plan.csv */
     bool record_trace;      /* write it after the second run, so that the next start is planned */
     plim_load_opts load;
+    const char *const *accept; /* ids of rules that this engine is loaded in spite of; each one
+                                * that would have spoken is a line in the log */
+    size_t accept_count;
 } plim_engine_spec;
 
 static inline plim_engine_spec plim_engine_spec_default(void)
@@ -177,8 +182,12 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, cons
 
 /* plim_runtime_deserialize - verb 2.
  *
- * Opens the head, holds the card against the host, charges the payload, streams it in,
- * opens the session. An artifact that is loaded already (same real path, device, inode, and
+ * Opens the head, holds the card against the host and both against the rules of the policy,
+ * charges the payload, streams it in, opens the session. A rule that refuses is E_MISMATCH with
+ * field "rule ID", found its symptom, detail the reason, and its remedy; one that warns is a line
+ * of level warn, one that advises about this card a line of level info, each once in a runtime.
+ * Accepting the rule engine-at-other-power-mode lets an engine of this module run in a mode that
+ * took multiprocessors away. An artifact that is loaded already (same real path, device, inode, and
  * size and time of change or else payload root) is shared: the reference count goes up and
  * nothing of the body is read, also when threads race for it. Options that would change a
  * loaded engine do not apply; the log says which.

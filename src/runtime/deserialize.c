@@ -233,7 +233,7 @@ static plim_status load(plim_engine *e, const plim_engine_spec *spec, const char
         return PLIM_E_STATE;
     }
     PLIM_TRY(plim_runtime_admit(e->runtime, err));
-    PLIM_TRY(plim_card_match(e->card, &e->runtime->host, e->path, err));
+    PLIM_TRY(plim_engine_admit(e, spec, err));
     PLIM_TRY(find_backend(e, spec, err));
     PLIM_TRY(join_scratch(e, spec, err));
     PLIM_TRY(load_payload(e, spec, err));

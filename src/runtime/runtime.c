@@ -213,11 +213,26 @@ static void unmap_object(plim_runtime *self)
 
 static plim_status find_host(plim_runtime *self, const plim_runtime_opts *o, plim_error *err)
 {
+    plim_board_opts b = plim_board_opts_default();
+    plim_system_memory memory;
+    self->rules = o->policy;
+    if (o->facts) {
+        self->facts = *o->facts;
+    } else if (!o->host) {
+        PLIM_TRY(plim_system_memory_read(o->sysroot, &memory, err)); /* its refusal is ours */
+        b.root = o->sysroot;
+        PLIM_TRY(plim_board_probe(&b, &self->facts, err));
+        /* an environment that cannot be read leaves its settings unknown */
+        plim_status status = plim_settings_read_process(o->sysroot, 0, &self->facts, NULL);
+        (void)status;
+    }
     if (o->host) {
         self->host = *o->host;
-        return PLIM_OK;
+        plim_host_note(o->host, &self->facts);
+    } else {
+        plim_host_from_facts(&self->facts, &self->host);
     }
-    return plim_host_detect(o->sysroot, &self->host, err);
+    return PLIM_OK;
 }
 
 /* The segment that the account is to lie in, if there is one to be had. */

@@ -21,6 +21,7 @@
 
 #include "plimsoll/pressure.h"
 #include "plimsoll/runtime.h"
+#include "plimsoll/settings.h"
 #include "src/runtime/log.h"
 #include "src/runtime/thermal.h"
 #include "src/runtime/trace.h"
@@ -112,6 +113,8 @@ typedef struct plim_admission {
     uint64_t value, line;
 } plim_admission;
 
+#define PLIM_RULES_SAID_MAX 64u
+
 struct plim_runtime {
     plim_provider *provider, *own_provider; /* own: of this object */
     uint64_t own_bytes;
@@ -126,6 +129,10 @@ struct plim_runtime {
     plim_fixed_charge fixed[3]; /* this object, the reserve, the framework */
     plim_arena *arena;
     plim_host host;
+    plim_facts facts;                   /* of the machine; nothing of a card */
+    const plim_policy *rules;           /* NULL: the built-in ones */
+    uint32_t said[PLIM_RULES_SAID_MAX]; /* ids of rules that were logged, as hashes; under lock */
+    uint32_t said_count;
     plim_log log;
     const char *sysroot; /* kept from the options; "" this machine */
     plim_telemetry *telemetry;
@@ -148,6 +155,11 @@ PLIM_MUST_USE plim_status plim_runtime_region(plim_runtime *self, plim_region_ki
                                               const plim_region_opts *opts, plim_region **out,
                                               plim_error *err);
 void plim_runtime_drop(plim_runtime *self, plim_region **region); /* sets it to NULL */
+
+/* ---- card_rules.c ---- */
+/* Card against host, then both against the rules. Errors: E_MISMATCH. */
+PLIM_MUST_USE plim_status plim_engine_admit(plim_engine *engine, const plim_engine_spec *spec,
+                                            plim_error *err);
 
 /* ---- activation_memory.c ---- */
 void plim_scratch_init(plim_scratch *self);
