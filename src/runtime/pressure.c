@@ -254,6 +254,9 @@ static void attach(plim_pressure_watch *self)
     }
     self->is_attached = !self->opts.without_thread && telemetry &&
                         plim_telemetry_attach(telemetry, &hook, NULL) == PLIM_OK;
+    if (self->is_attached) { /* the first look now, not a period later */
+        plim_wake_arm(&self->wakes[WATCH_TIMER], plim_runtime_now_ns());
+    }
 }
 
 /* ---- open ---- */

@@ -258,7 +258,7 @@ void pressure_print(plim_pressure_watch *watch, FILE *to)
         return;
     }
     fprintf(to, "\n%-20s %8s %6s %11s %11s %9s  %s\n", "pressure", "entered", "acted", "it said",
-            "kernel says", "at worst", "first cause");
+            "kernel says", "at worst", "last cause");
     for (uint32_t i = 0; i < s.rung_count; i++) {
         const plim_rung_state *r = &s.rungs[i];
         if (r->enter_count == 0) {
@@ -266,7 +266,10 @@ void pressure_print(plim_pressure_watch *watch, FILE *to)
         }
         bool is_more = r->moved_bytes < 0;
         char moved[32], worst[24];
-        snprintf(moved, sizeof(moved), "%s%s", is_more ? "+" : "-",
+        snprintf(moved, sizeof(moved), "%s%s",
+                 is_more               ? "+"
+                 : r->moved_bytes == 0 ? ""
+                                       : "-",
                  tool_size((uint64_t)(is_more ? -r->moved_bytes : r->moved_bytes)));
         snprintf(worst, sizeof(worst), "%.1f ms", (double)r->ns_worst / 1e6);
         fprintf(to, "%-20s %8" PRIu32 " %6" PRIu32 " %11s %11s %9s  %s%s%s\n", r->name,
