@@ -17,6 +17,7 @@
 
 #include "arena/opts.h"
 #include "platform/headroom_parts.h"
+#include "platform/probe.h"
 
 /* Blocks above "about 3 GiB" fail on 36.4.7 (CVE-2025-33177's first fix): clearly below that. */
 #define RELEASE_BLOCK_BYTES (UINT64_C(2816) << 20)
@@ -244,6 +245,17 @@ void plim_headroom_facts(const plim_headroom *self, plim_facts *facts)
     if (bytes_known(self->group_usage_bytes)) {
         (void)plim_facts_set_number(facts, PLIM_FACT_CGROUP_USAGE, self->group_usage_bytes, read,
                                     "of that group");
+    }
+}
+
+void plim_probe_headroom(plim_probe *p)
+{
+    plim_headroom_opts o = plim_headroom_opts_default();
+    plim_headroom headroom;
+    o.root = p->root;
+    o.for_gpu = plim_facts_number(p->facts, PLIM_FACT_GPU_SHARES_MEMORY, 0) != 0;
+    if (plim_headroom_read(&o, &headroom, NULL) == PLIM_OK) {
+        plim_headroom_facts(&headroom, p->facts);
     }
 }
 

@@ -37,6 +37,7 @@ static void (*const SOURCES[])(plim_probe *) = {
     plim_probe_packages,        /* what dpkg has installed */
     plim_probe_jetpack,         /* the name of the release, when no package has it */
     plim_probe_name,            /* the model stands in for a name: after all tables */
+    plim_probe_headroom,        /* what can be had, by who shares the memory: last */
 };
 
 /* ---- reading ---- */

@@ -79,5 +79,6 @@ void plim_probe_release(plim_probe *p);
 void plim_probe_packages(plim_probe *p);
 void plim_probe_jetpack(plim_probe *p);
 void plim_probe_name(plim_probe *p);
+void plim_probe_headroom(plim_probe *p);
 
 #endif
