@@ -392,6 +392,70 @@ static void run_refuses_before_it_loads_when_the_plan_does_not_fit(void **state)
     assert_string_equal(out, "");
 }
 
+/* Twice what this machine has: declared for a framework, and never allocated by us. */
+static void write_too_large(void)
+{
+    char text[512];
+    const long gib = sysconf(_SC_PHYS_PAGES) / ((1 << 30) / sysconf(_SC_PAGESIZE)) + 1;
+    snprintf(text, sizeof(text),
+             "budget: {cap: %ld GiB}\nframework: {resident: %ld GiB}\nengines:\n"
+             "  - {name: tiny, artifact: %s, inputs: {x: {from: zeros}}}\n",
+             3 * gib, 2 * gib, ARTIFACT);
+    tool_write_text("large.yaml", text);
+}
+
+static void plan_says_what_can_be_had_now_and_who_holds_the_rest(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_too_large();
+    write_manifest("small.yaml", "128 MiB");
+
+    assert_int_equal(run("plimsoll", "plan small.yaml"), 0);
+    assert_says(out, "now: cap 128.0 MiB fits this machine, ");
+    assert_int_equal(run("plimsoll", "plan large.yaml"), 0);
+    assert_says(out, "fits: peak");
+    assert_says(out, "does not fit now: only ");
+    assert_says(out, "page tables of what is promised");
+    assert_int_equal(run("plimsoll", "plan large.yaml --headroom off"), 0);
+    assert_null(strstr(out, "now"));
+    assert_int_equal(run("plimsoll", "plan large.yaml --json"), 0);
+    assert_says(out, "\"fits_now\":false");
+    assert_int_equal(run("plimsoll", "plan large.yaml --headroom refuse"), 1);
+    assert_int_equal(run("plimsoll", "plan large.yaml --headroom maybe"), 2);
+    assert_says(errors, "warn, refuse or off");
+}
+
+static void run_refuses_or_warns_when_its_peak_cannot_be_had_now(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_too_large();
+
+    assert_int_equal(run("plimsoll", "run large.yaml --headroom refuse"), 1);
+    assert_says(errors, "does not fit now: only ");
+    assert_says(errors, "held by ");
+    assert_string_equal(out, "");
+    assert_int_equal(run("plimsoll", "run large.yaml"), 0);
+    assert_says(errors, "warning: does not fit now: only ");
+    assert_int_equal(run("plimsoll", "run large.yaml --headroom off"), 0);
+    assert_null(strstr(errors, "does not fit"));
+}
+
+static void plan_takes_the_headroom_of_a_captured_machine(void **state)
+{
+    (void)state;
+    make_artifact();
+    write_manifest("small.yaml", "128 MiB");
+    tool_sh("mkdir -p board/proc && printf 'MemTotal: 400000 kB\nMemFree: 100000 kB\n"
+            "MemAvailable: 100000 kB\nDirty: 0 kB\nWriteback: 0 kB\n' >board/proc/meminfo");
+
+    assert_int_equal(run("plimsoll", "plan small.yaml --root board"), 0);
+
+    assert_says(out, "the peak fits, cap 128.0 MiB does not: only ");
+    assert_says(out, "figures that could not be read: 2");
+}
+
 /* The first number behind @key in the last output. */
 static unsigned long long number_of(const char *key)
 {
@@ -595,6 +659,9 @@ int main(void)
         cmocka_unit_test(run_ends_with_a_report_that_memreport_shows),
         cmocka_unit_test(names_that_the_card_does_not_have_are_refused),
         cmocka_unit_test(run_refuses_before_it_loads_when_the_plan_does_not_fit),
+        cmocka_unit_test(plan_says_what_can_be_had_now_and_who_holds_the_rest),
+        cmocka_unit_test(run_refuses_or_warns_when_its_peak_cannot_be_had_now),
+        cmocka_unit_test(plan_takes_the_headroom_of_a_captured_machine),
         cmocka_unit_test(a_run_holds_its_own_predicted_peak_before_and_after_a_trace),
         cmocka_unit_test(memreport_refuses_what_is_no_report),
     };

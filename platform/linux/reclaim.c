@@ -42,18 +42,14 @@ static bool next_number(const char **at, uint64_t *out)
 
 bool plim_swap_free_parse(const char *line, bool *out_is_zram, uint64_t *out_free_bytes)
 {
-    uint64_t size, used;
-    const char *at = after_word(line);
-    if (line[0] != '/' || !*at) {
-        return false;
-    }
-    at = after_word(at);
-    if (!next_number(&at, &size) || !next_number(&at, &used) || used > size ||
-        (*at != ' ' && *at != '\t') || !bytes_mul(size - used, 1024, out_free_bytes) ||
-        *out_free_bytes > INT64_MAX) {
+    uint64_t size, used, bytes;
+    const char *at = after_word(after_word(line));
+    if (line[0] != '/' || !next_number(&at, &size) || !next_number(&at, &used) || used > size ||
+        (*at != ' ' && *at != '\t') || !bytes_mul(size - used, 1024, &bytes) || bytes > INT64_MAX) {
         return false;
     }
     *out_is_zram = strncmp(line, "/dev/zram", 9) == 0;
+    *out_free_bytes = bytes;
     return true;
 }
 

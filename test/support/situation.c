@@ -90,6 +90,19 @@ static uint64_t usage_of(const char *folder)
     return read_text(folder, file, text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
 }
 
+static bool hands_down(const char *folder)
+{
+    return write_text(folder, "cgroup.subtree_control", "+memory");
+}
+
+/* Version 2: a group that holds processes hands nothing down; then beside it instead of below. */
+static bool climb_home(void)
+{
+    char *slash = strrchr(home, '/');
+    *slash = 0;
+    return strlen(home) >= strlen("/sys/fs/cgroup") && access(home, W_OK) == 0;
+}
+
 /* Our own group under version @which; false when it has no memory controller that we may use. */
 static bool find_home(uint32_t which)
 {
@@ -114,7 +127,7 @@ static bool find_home(uint32_t which)
     if (!path || access(home, W_OK) != 0) {
         return false;
     }
-    return which == 1 || write_text(home, "cgroup.subtree_control", "+memory");
+    return which == 1 || hands_down(home) || (climb_home() && hands_down(home));
 }
 
 const char *situation_impossible(void)
@@ -370,11 +383,17 @@ static bool is_under_oom(const scene *self)
            strstr(text, "under_oom 1");
 }
 
-static bool wait_ready(const scene *self, uint32_t bit)
+static bool wait_ready(const scene *self, pid_t *child, uint32_t bit)
 {
     for (int i = 0; i < PATIENCE; i++) {
+        int status = 0;
         if (atomic_load(&self->shared->ready) & bit) {
             return true;
+        }
+        if (waitpid(*child, &status, WNOHANG) == *child) {
+            printf("# situation: child %u ended, status %#x\n", (unsigned)bit, (unsigned)status);
+            *child = 0;
+            return false;
         }
         if (atomic_load(&self->shared->failed) || is_under_oom(self)) {
             return false; /* more than the limits hold: not a situation */
@@ -423,16 +442,16 @@ static bool play(scene *self, situation_outcome *out)
     }
     if (self->beside[0] && s->neighbour_bytes + s->neighbour_file_bytes) {
         self->neighbour = start(self, be_neighbour);
-        if (!wait_ready(self, 2)) {
+        if (!wait_ready(self, &self->neighbour, 2)) {
             return false;
         }
     }
     self->tenant = start(self, be_tenant);
-    if (!wait_ready(self, 1)) {
+    if (!wait_ready(self, &self->tenant, 1)) {
         return false;
     }
     self->prober = start(self, be_prober);
-    bool is_known = wait_ready(self, 4) && wait_refusal(self);
+    bool is_known = wait_ready(self, &self->prober, 4) && wait_refusal(self);
     out->promised_bytes = self->shared->promised_bytes;
     out->had_bytes = atomic_load(&self->shared->pages) * PAGE;
     out->wall = (plim_wall)self->shared->wall;

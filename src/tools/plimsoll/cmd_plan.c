@@ -14,6 +14,7 @@ static const command COMMAND = {
         "plan [options] MANIFEST\n       plimsoll plan --items NAME:RESIDENT:EXTRA,... [options]",
     .summary = "Predict the peak of a deployment before anything is loaded.",
     .more = "Sizes carry a unit: 256 MiB, 1.5GB. Policies: optimal, as-listed, largest-first.\n"
+            "The peak is also held against what the machine can give right now (--headroom).\n"
             "Exit: 0 fits, 1 does not fit, 2 wrong manifest or command line, 4 nothing readable.",
 };
 
@@ -66,7 +67,8 @@ tool_exit cmd_plan(int argc, char **argv)
 {
     static prediction p;
     option_list operands = {.count = 0};
-    const char *items = NULL, *policy = NULL, *episode = NULL;
+    const char *items = NULL, *policy = NULL, *episode = NULL, *now = NULL, *root = NULL;
+    now_mode mode = NOW_WARN;
     uint64_t cap = 0, base = 0;
     bool json = false, verbose = false;
     tool_exit code;
@@ -76,6 +78,10 @@ tool_exit cmd_plan(int argc, char **argv)
         {"--cap", OPTION_SIZE, &cap, "SIZE", "load line, instead of the manifest's"},
         {"--base", OPTION_SIZE, &base, "SIZE", "with --items: resident before the first"},
         {"--episode", OPTION_TEXT, &episode, "DIR", "data set whose frames are counted too"},
+        {"--headroom", OPTION_TEXT, &now, "MODE",
+         "peak above what can be had now: warn (default), "
+         "refuse, off"},
+        {"--root", OPTION_TEXT, &root, "DIR", "whose headroom: a captured machine"},
         {"--json", OPTION_FLAG, &json, NULL, "one JSON object (plimsoll-plan/1)"},
         {"--verbose", OPTION_FLAG, &verbose, NULL, "print the effective configuration first"},
     };
@@ -93,16 +99,23 @@ tool_exit cmd_plan(int argc, char **argv)
     if (!items && base) {
         return usage_error(&COMMAND, "nothing reads --base without --items");
     }
+    if (items && (now || root)) {
+        return usage_error(&COMMAND, "nothing reads --headroom or --root with --items");
+    }
+    if (now && !predict_now_mode(now, &mode)) {
+        return usage_error(&COMMAND, "--headroom '%s': warn, refuse or off", now);
+    }
     code = items ? plan_items(items, policy, cap, base, &p)
                  : plan_manifest(operands.at[0], policy, cap, episode, verbose, &p);
     if (code != TOOL_OK) {
         return code;
     }
+    predict_now_read(&p, root, items ? NOW_OFF : mode);
     if (json) {
         predict_json(&p, stdout);
         putchar('\n');
     } else {
         predict_print(&p, stdout);
     }
-    return p.fits ? TOOL_OK : TOOL_NO;
+    return p.fits && (p.fits_now || mode != NOW_REFUSE) ? TOOL_OK : TOOL_NO;
 }

@@ -86,7 +86,25 @@ static tool_exit execute(deployment *d, const plim_host *host, bool json, const 
     return code;
 }
 
-static tool_exit run(const char *path, run_options *o, bool json, const char *report_path)
+/* Before the first byte of a body: does it fit the cap, and the machine as it is now? */
+static tool_exit admit(prediction *p, now_mode mode)
+{
+    plim_error err = {.status = PLIM_OK};
+    predict_now_read(p, NULL, mode);
+    if (predict_admit(p, &err) != PLIM_OK || predict_now_admit(p, &err) != PLIM_OK) {
+        predict_print(p, stderr);
+        (void)tool_refuse("run", &err);
+        return TOOL_NO;
+    }
+    if (!p->fits_now) {
+        fputs("plimsoll: warning: ", stderr);
+        predict_now_print(p, stderr);
+    }
+    return TOOL_OK;
+}
+
+static tool_exit run(const char *path, run_options *o, now_mode mode, bool json,
+                     const char *report_path)
 {
     static manifest m;
     static complaints bad;
@@ -115,9 +133,9 @@ static tool_exit run(const char *path, run_options *o, bool json, const char *re
     if (code != TOOL_OK) {
         return code;
     }
-    if (predict_admit(&p, &err) != PLIM_OK) {
-        predict_print(&p, stderr);
-        return tool_refuse("run", &err);
+    code = admit(&p, mode);
+    if (code != TOOL_OK) {
+        return code;
     }
     for (size_t i = 0; i < p.warning_count && o->verbose; i++) {
         fprintf(stderr, "plimsoll: warning: %s\n", p.warnings[i]);
@@ -143,7 +161,8 @@ tool_exit cmd_run(int argc, char **argv)
 {
     option_list operands = {.count = 0};
     run_options o = {.from = 0, .to = UINT32_MAX};
-    const char *range = NULL, *report_path = NULL;
+    const char *range = NULL, *report_path = NULL, *now = NULL;
+    now_mode mode = NOW_WARN;
     bool json = false;
     tool_exit code;
     const option options[] = {
@@ -154,6 +173,9 @@ tool_exit cmd_run(int argc, char **argv)
         {"--account", OPTION_TEXT, &o.account_path, "FILE", "publish the live account there"},
         {"--black-box", OPTION_TEXT, &o.black_box_path, "FILE", "publish it there, with a record"},
         {"--black-box-size", OPTION_SIZE, &o.black_box_bytes, "SIZE", "of that record (1 MiB)"},
+        {"--headroom", OPTION_TEXT, &now, "MODE",
+         "peak above what can be had now: warn (default), "
+         "refuse, off"},
         {"--log", OPTION_TEXT, &o.log_path, "FILE", "append the structured log there"},
         {"--json", OPTION_FLAG, &json, NULL, "one JSON object (plimsoll-report/1)"},
         {"--verbose", OPTION_FLAG, &o.verbose, NULL, "effective configuration and log on stderr"},
@@ -168,6 +190,9 @@ tool_exit cmd_run(int argc, char **argv)
     if (range && !parse_range(range, &o.from, &o.to)) {
         return usage_error(&COMMAND, "--episodes '%s': a number, A-B or all", range);
     }
+    if (now && !predict_now_mode(now, &mode)) {
+        return usage_error(&COMMAND, "--headroom '%s': warn, refuse or off", now);
+    }
     if (o.account_path && o.black_box_path) {
         return usage_error(&COMMAND, "--black-box publishes the account: leave --account out");
     }
@@ -175,5 +200,5 @@ tool_exit cmd_run(int argc, char **argv)
         return usage_error(&COMMAND, "--black-box-size: at most 1 GiB");
     }
     o.black_box_bytes = box_bytes(&o);
-    return run(operands.at[0], &o, json, report_path);
+    return run(operands.at[0], &o, mode, json, report_path);
 }

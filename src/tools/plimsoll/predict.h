@@ -35,6 +35,13 @@ typedef struct predicted_camera {
     uint64_t frame_bytes, window_bytes, decoder_bytes;
 } predicted_camera;
 
+/* What to do when the predicted peak cannot be had right now. */
+typedef enum now_mode {
+    NOW_WARN = 0,
+    NOW_REFUSE = 1,
+    NOW_OFF = 2, /* not even asked */
+} now_mode;
+
 typedef struct prediction {
     char name[64];
     plim_load_policy policy;
@@ -58,6 +65,9 @@ typedef struct prediction {
     uint64_t deficit_bytes;
     char warnings[PREDICT_WARNINGS_MAX][192];
     size_t warning_count;
+    now_mode now;
+    bool has_headroom, fits_now; /* fits_now is true where nobody knows */
+    plim_headroom headroom;
 } prediction;
 
 /* A small runtime of the tool's own: heads of artifacts and of data sets are read into it. */
@@ -87,6 +97,16 @@ plim_status predict_admit(const prediction *p, plim_error *err);
 
 void predict_print(const prediction *p, FILE *to);
 void predict_json(const prediction *p, FILE *to);
+
+/* ---- predict_now.c: what the machine can give at this moment ---- */
+
+bool predict_now_mode(const char *text, now_mode *out); /* "warn", "refuse", "off" */
+/* @root NULL: this machine. What cannot be known is a warning. */
+void predict_now_read(prediction *p, const char *root, now_mode mode);
+void predict_now_print(const prediction *p, FILE *to);
+void predict_now_json(const prediction *p, FILE *to);
+/* E_NOMEM when it does not fit now and was to be refused. */
+plim_status predict_now_admit(const prediction *p, plim_error *err);
 
 /* ---- io.c: the tensors that the tool binds ---- */
 

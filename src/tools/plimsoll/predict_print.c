@@ -78,6 +78,7 @@ void predict_print(const prediction *p, FILE *to)
                 tool_size(p->peak_bytes), tool_size(p->cap_bytes), tool_size(p->deficit_bytes),
                 plain);
     }
+    predict_now_print(p, to);
 }
 
 static void json_tags(const uint64_t *by_tag, FILE *to)
@@ -125,5 +126,7 @@ void predict_json(const prediction *p, FILE *to)
         fputs(i ? "," : "", to);
         json_text(to, p->warnings[i]);
     }
-    fputs("]}", to);
+    fputc(']', to);
+    predict_now_json(p, to);
+    fputc('}', to);
 }
