@@ -3,7 +3,7 @@
  * fixed day, and say what they must on machines that are described by their facts. */
 #include <malloc.h>
 
-#include "plimsoll/policy.h"
+#include "platform/policy/entries.h"
 #include "test/support/cm.h"
 
 #define TODAY "2026-11-21" /* fixed: a day that passes must not break a test */
@@ -140,6 +140,32 @@ static void printing_is_cut_to_the_buffer_and_says_what_it_needs(void **state)
 
     assert_true(need > sizeof(small));
     assert_string_equal(small, "board: p3767-00");
+}
+
+static void every_key_of_a_stanza_is_in_the_manual(void **state)
+{
+    static char page[32768];
+    (void)state;
+    FILE *f = fopen("docs/man/plimsoll-policy.5", "re");
+    if (!f) {
+        skip_because("not started in the folder of the sources");
+    }
+    page[fread(page, 1, sizeof(page) - 1, f)] = 0;
+    fclose(f);
+
+    for (unsigned kind = 0; kind < PLIM_POLICY_KINDS; kind++) {
+        size_t count;
+        const plim_field *fields = plim_policy_fields((plim_policy_kind)kind, &count);
+        for (size_t i = 0; i < count; i++) {
+            bool is_named = false;
+            for (const char *at = page; (at = strstr(at, fields[i].key)); at++) {
+                is_named = is_named || (at[-1] == 'B' || at[-1] == ' ' || at[-1] == '\n');
+            }
+            if (!is_named) {
+                fail_msg("plimsoll-policy(5) does not name %s", fields[i].key);
+            }
+        }
+    }
 }
 
 static void report(void *context, const plim_policy_finding *finding)
@@ -353,6 +379,7 @@ int main(void)
         TEST(every_built_in_table_parses),
         TEST(what_is_printed_parses_to_an_entry_that_prints_the_same),
         TEST(printing_is_cut_to_the_buffer_and_says_what_it_needs),
+        TEST(every_key_of_a_stanza_is_in_the_manual),
         TEST(the_checker_has_nothing_to_say_on_the_day_of_the_tables),
         TEST(years_later_every_rule_has_expired),
         TEST(matching_all_rules_takes_nothing_from_the_heap),
