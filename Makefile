@@ -174,7 +174,7 @@ fuzz: ## short form of the fuzzers, under sanitizers (N= executions each)
 run-fuzz: deps $(FUZZ_BIN)
 	$(Q)for f in $(FUZZ_BIN); do $$f $(or $(N),20000) || exit 1; done
 
-.PHONY: peers bench-arena bench-instructions bench-plan bench-load bench-peak bench-latency bench-predict bench-black-box bench-headroom bench-telemetry
+.PHONY: peers bench-arena bench-instructions bench-plan bench-load bench-peak bench-latency bench-predict bench-black-box bench-headroom bench-telemetry bench-detect
 peers: ## other people's planners and allocators, into build/peers (PEERS_FROM=DIR of git folders)
 	$(Q)sh bench/peers.sh
 bench-arena: deps $(B)/bench/bench_arena ## the dynamic region beside other allocators (ARGS=--quick)
@@ -199,6 +199,8 @@ bench-headroom: deps $(B)/bench/bench_headroom ## promised headroom against tria
 	$(Q)mkdir -p build/bench && $(B)/bench/bench_headroom $(ARGS)
 bench-telemetry: deps $(B)/bench/bench_telemetry ## what a poll of all sensors costs, and a reader (ARGS=--quick)
 	$(Q)$(B)/bench/bench_telemetry $(ARGS)
+bench-detect: deps $(B)/bench/bench_detect ## what it costs to know the board (ARGS=--quick)
+	$(Q)$(B)/bench/bench_detect $(ARGS)
 bench-predict: deps tools lib $(B)/make_episode $(B)/bench/bench_predict ## predicted peaks against measured (ARGS=--quick)
 	-$(Q)$(MAKE) models
 	$(Q)$(B)/bench/bench_predict $(ARGS)
