@@ -76,6 +76,13 @@ static void put_folder(const char *path)
     made_root_put(root, full, "a folder stands where a file should be");
 }
 
+/* What is worked out of several files goes with any of them. */
+static bool is_derived(plim_fact_id id)
+{
+    return id == PLIM_FACT_GPU_MULTIPROCESSORS_NOW || id == PLIM_FACT_POWER_MODE ||
+           id == PLIM_FACT_PSI_AVAILABLE || strncmp(plim_fact_key(id), "numa.", 5) == 0;
+}
+
 /* Facts by name: what this file alone says is gone, and all else is as it was. */
 static void assert_less_known(const char *path)
 {
@@ -88,8 +95,7 @@ static void assert_less_known(const char *path)
             fail_msg("%s is unreadable and says %s", path, plim_fact_key((plim_fact_id)i));
         }
         if (then && !now && strncmp(then->source, source, strlen(source)) != 0 &&
-            then->confidence == PLIM_CONFIDENCE_READ && i != PLIM_FACT_GPU_MULTIPROCESSORS_NOW &&
-            i != PLIM_FACT_POWER_MODE && i != PLIM_FACT_PSI_AVAILABLE) {
+            then->confidence == PLIM_CONFIDENCE_READ && !is_derived((plim_fact_id)i)) {
             fail_msg("without %s nothing says %s", path, plim_fact_key((plim_fact_id)i));
         }
     }
