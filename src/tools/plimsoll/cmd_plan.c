@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "src/tools/plimsoll/predict.h"
-#include "src/tools/plimsoll/tool.h"
+#include "src/tools/plimsoll/tiers.h"
 
 static const command COMMAND = {
     .name = "plan",
@@ -57,6 +57,10 @@ static tool_exit plan_manifest(const char *path, const char *policy, uint64_t ca
         return tool_refuse("host", &err);
     }
     manifest_host(&m, &host);
+    tool_exit chosen = tiers_choose(&m, &host, stderr);
+    if (chosen != TOOL_OK) {
+        return chosen;
+    }
     if (verbose) {
         manifest_print(&m, stderr);
     }

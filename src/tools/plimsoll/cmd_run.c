@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "src/tools/plimsoll/deploy.h"
-#include "src/tools/plimsoll/tool.h"
+#include "src/tools/plimsoll/tiers.h"
 
 static const command COMMAND = {
     .name = "run",
@@ -121,6 +121,10 @@ static tool_exit run(const char *path, run_options *o, now_mode mode, bool json,
         return tool_refuse("host", &err);
     }
     manifest_host(&m, &host);
+    tool_exit chosen = tiers_choose(&m, &host, stderr);
+    if (chosen != TOOL_OK) {
+        return chosen;
+    }
     o->dataset = o->dataset ? o->dataset : m.dataset[0] ? m.dataset : NULL;
     if (!o->dataset && predict_wants_episode(&m)) {
         fprintf(stderr, "plimsoll: run: inputs come from an episode: give --episode DIR\n");

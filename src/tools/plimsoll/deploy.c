@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "src/tools/plimsoll/pressure_rungs.h"
+#include "src/tools/plimsoll/tiers.h"
 #include "src/tools/plimsoll/tool.h"
 
 #define HOME_BYTES   (UINT64_C(64) << 20)
@@ -75,6 +76,7 @@ plim_status deploy_open(deployment *d, const plim_host *host, plim_error *err)
     o.budget.cap_bytes = d->p->cap_bytes;
     o.reserve_bytes = d->m->reserve_bytes;
     o.host = host;
+    o.facts = host_facts(host);
     o.seal = d->m->seal == PLIM_SEAL_COUNT ? PLIM_SEAL_COUNT : PLIM_SEAL_REFUSE;
     o.account_path = d->o->account_path;
     o.black_box_path = d->o->black_box_path;
@@ -108,6 +110,7 @@ static plim_status load_engine(deployment *d, uint32_t index, plim_error *err)
     const manifest_engine *e = &d->m->engines[index];
     plim_engine_spec spec = plim_engine_spec_default();
     plim_engine *engine = NULL;
+    const char *accept[MANIFEST_ACCEPT_MAX];
     char label[64];
     progress p;
     snprintf(label, sizeof(label), "loading %s", e->name);
@@ -121,6 +124,11 @@ static plim_status load_engine(deployment *d, uint32_t index, plim_error *err)
     spec.scratch_group = e->scratch_group[0] ? e->scratch_group : NULL;
     spec.activation_limit_bytes = e->activation_limit_bytes;
     spec.record_trace = e->record_trace;
+    for (size_t i = 0; i < e->accept_count; i++) {
+        accept[i] = e->accept[i];
+    }
+    spec.accept = accept;
+    spec.accept_count = e->accept_count;
     spec.load.progress = progress_bytes;
     spec.load.progress_context = &p;
     plim_status rc = plim_runtime_deserialize(d->runtime, &spec, &engine, err);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "src/tools/plimsoll/doctor.h"
+#include "src/tools/plimsoll/tiers.h"
 
 static void refuse_engine(doctor *d, const doctor_engine *e)
 {
@@ -126,6 +127,7 @@ bool doctor_engines(doctor *d, tool_exit *code)
     }
     d->has_manifest = true;
     manifest_host(&d->m, &d->host);
+    (void)tiers_choose(&d->m, &d->host, NULL); /* without a match the first is what is shown */
     if (workshop_open(&shop, &d->host, (plim_large_pages)d->m.large_pages, &err) != PLIM_OK) {
         *code = tool_refuse("doctor", &err);
         return false;

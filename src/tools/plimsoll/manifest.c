@@ -155,10 +155,56 @@ static void read_inputs(yaml_reader *r, yaml_node_t *node, void *base, const cha
 
 /* ---- engines ---- */
 
+static const char *const PICKS[] = {"one", "first", NULL};
+
+/* One path, or a list of them: one for each kind of board. */
+static void read_artifact(yaml_reader *r, yaml_node_t *node, void *base, const char *where)
+{
+    manifest_engine *e = base;
+    if (node->type != YAML_SEQUENCE_NODE) {
+        const yaml_key key = PATH(manifest_engine, "artifact", artifact);
+        yaml_value(r, &key, node, e, where);
+        return;
+    }
+    if (yaml_length(node) == 0 || yaml_length(node) > MANIFEST_TIERS_MAX) {
+        complain(r->bad, r->file, yaml_line(node), where, "a path, or a list of 1 to %d of them",
+                 MANIFEST_TIERS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < yaml_length(node); i++) {
+        char full[256];
+        const yaml_key key = {"artifact", KEY_PATH, 0, sizeof(e->tiers[0]), NULL, NULL};
+        snprintf(full, sizeof(full), "%s[%zu]", where, i);
+        yaml_value(r, &key, yaml_item(r, node, i), e->tiers[i], full);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(e->tiers[k], e->tiers[i]) == 0) {
+                complain(r->bad, r->file, yaml_line(yaml_item(r, node, i)), full, "given twice");
+            }
+        }
+    }
+    e->tier_count = yaml_length(node);
+    memcpy(e->artifact, e->tiers[0], sizeof(e->artifact));
+}
+
+static void read_accept(yaml_reader *r, yaml_node_t *node, void *base, const char *where)
+{
+    manifest_engine *e = base;
+    if (node->type != YAML_SEQUENCE_NODE || yaml_length(node) > MANIFEST_ACCEPT_MAX) {
+        complain(r->bad, r->file, yaml_line(node), where, "a list of at most %d ids of rules",
+                 MANIFEST_ACCEPT_MAX);
+        return;
+    }
+    for (size_t i = 0; i < yaml_length(node); i++) {
+        const yaml_key key = {"accept", KEY_TEXT, 0, sizeof(e->accept[0]), NULL, NULL};
+        yaml_value(r, &key, yaml_item(r, node, i), e->accept[i], where);
+    }
+    e->accept_count = yaml_length(node);
+}
+
 enum { ENGINE_NAME, ENGINE_ARTIFACT, ENGINE_BACKEND };
 static const yaml_key ENGINE_KEYS[] = {
     [ENGINE_NAME] = TEXT(manifest_engine, "name", name),
-    [ENGINE_ARTIFACT] = PATH(manifest_engine, "artifact", artifact),
+    [ENGINE_ARTIFACT] = NODE("artifact", read_artifact),
     [ENGINE_BACKEND] = TEXT(manifest_engine, "backend", backend),
     PLAIN(manifest_engine, "threads", KEY_COUNT, threads),
     PLAIN(manifest_engine, "prepack", KEY_BOOL, prepack),
@@ -167,6 +213,8 @@ static const yaml_key ENGINE_KEYS[] = {
     PLAIN(manifest_engine, "record_trace", KEY_BOOL, record_trace),
     PLAIN(manifest_engine, "activation_limit", KEY_SIZE, activation_limit_bytes),
     NODE("inputs", read_inputs),
+    CHOICE(manifest_engine, "pick", PICKS, pick),
+    NODE("accept", read_accept),
 };
 
 static void check_backend_name(yaml_reader *r, const manifest_engine *e, uint32_t line,

@@ -10,6 +10,10 @@
 #define MANIFEST_ENGINES_MAX 32
 #define MANIFEST_INPUTS_MAX  16
 #define MANIFEST_PATH_BYTES  1024
+#define MANIFEST_TIERS_MAX   8
+#define MANIFEST_ACCEPT_MAX  8
+
+enum { PICK_ONE = 0, PICK_FIRST = 1 };
 
 typedef enum input_from { /* in the order of INPUT_FROM_NAMES */
                           FROM_VIDEO = 0,
@@ -42,7 +46,12 @@ typedef struct manifest_input {
 typedef struct manifest_engine {
     char name[PLIM_NAME_BYTES];
     uint32_t line;
-    char artifact[MANIFEST_PATH_BYTES];
+    char artifact[MANIFEST_PATH_BYTES]; /* of several, the one that tiers_choose took */
+    char tiers[MANIFEST_TIERS_MAX][MANIFEST_PATH_BYTES];
+    size_t tier_count;                    /* 0 or 1: only artifact */
+    uint32_t pick;                        /* PICK_ONE, PICK_FIRST */
+    char accept[MANIFEST_ACCEPT_MAX][64]; /* ids of rules */
+    size_t accept_count;
     char backend[32]; /* "": the card's */
     uint64_t threads;
     bool prepack;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/tools/plimsoll/tool.h"
+#include "src/tools/plimsoll/tiers.h"
 
 #define WORKSHOP_CAP   (UINT64_C(512) << 20)
 #define WORKSHOP_HOME  (UINT64_C(128) << 20)
@@ -203,6 +203,34 @@ static uint64_t predict_session(const manifest_engine *e, const plim_card *card,
     return __builtin_add_overflow(bytes, payload, &bytes) ? UINT64_MAX / 2 : io_granules(bytes);
 }
 
+static void warn_line(void *context, const char *line)
+{
+    warn(context, "%s", line);
+}
+
+static bool is_accepted(const manifest_engine *e, const char *id)
+{
+    for (size_t i = 0; i < e->accept_count; i++) {
+        if (strcmp(e->accept[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As the runtime will: the card against the host, then both against the rules. */
+static plim_status admit_engine(const manifest_engine *e, const plim_card *card,
+                                const plim_host *host, prediction *p, plim_error *err)
+{
+    plim_host module = *host;
+    if (is_accepted(e, "engine-at-other-power-mode") && host->multiprocessors &&
+        card->multiprocessors == host->multiprocessors) {
+        module.multiprocessors_now = 0;
+    }
+    PLIM_TRY(plim_card_match(card, &module, e->artifact, err));
+    return rules_hold(e, card, host, warn_line, p, err);
+}
+
 static tool_exit predict_engine(const manifest *m, size_t index, const plim_host *host,
                                 workshop *shop, prediction *p)
 {
@@ -217,9 +245,8 @@ static tool_exit predict_engine(const manifest *m, size_t index, const plim_host
         return tool_refuse(e->name, &err);
     }
     const plim_card *card = plim_engine_card(file);
-    tool_exit code = plim_card_match(card, host, e->artifact, &err) == PLIM_OK
-                         ? check_inputs(m, index, card)
-                         : tool_refuse(e->name, &err);
+    tool_exit code = admit_engine(e, card, host, p, &err) == PLIM_OK ? check_inputs(m, index, card)
+                                                                     : tool_refuse(e->name, &err);
     if (code == TOOL_OK && !io_total_bytes(card, e, &out->io_bytes, what, sizeof(what))) {
         code = refuse_key(m, e->line, index, what);
     }

@@ -27,6 +27,8 @@ void manifest_host(const manifest *m, plim_host *host)
 {
     give_number(m->host_sm, &host->sm, &host->sm_source);
     give_number(m->host_multiprocessors, &host->multiprocessors, &host->multiprocessors_source);
+    give_number(m->host_multiprocessors, &host->multiprocessors_now,
+                &host->multiprocessors_now_source); /* what a person says holds whatever the mode */
     if (m->host_memory_bytes) {
         host->memory_bytes = m->host_memory_bytes;
         host->memory_source = PLIM_SOURCE_GIVEN;

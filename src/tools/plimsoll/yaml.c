@@ -187,8 +187,8 @@ static bool put_value(const yaml_reader *r, const yaml_key *k, const char *text,
     return false;
 }
 
-static void bind_value(yaml_reader *r, const yaml_key *k, yaml_node_t *value, void *base,
-                       const char *where)
+void yaml_value(yaml_reader *r, const yaml_key *k, yaml_node_t *value, void *base,
+                const char *where)
 {
     const char *why = NULL;
     if (k->kind == KEY_NODE) {
@@ -243,7 +243,7 @@ void yaml_bind(yaml_reader *r, yaml_node_t *node, const yaml_key *keys, size_t c
                      (unsigned)seen->line[i]);
         } else {
             seen->line[i] = yaml_line(key);
-            bind_value(r, &keys[i], value, base, full);
+            yaml_value(r, &keys[i], value, base, full);
         }
     }
 }

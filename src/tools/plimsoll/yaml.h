@@ -43,6 +43,9 @@ typedef struct yaml_seen {
 /* Binds the mapping @node to the struct at @base; @where prefixes the names in complaints. */
 void yaml_bind(yaml_reader *r, yaml_node_t *node, const yaml_key *keys, size_t count, void *base,
                const char *where, yaml_seen *seen);
+/* One value by the rules of @k, for nested() functions that take a scalar or a list. */
+void yaml_value(yaml_reader *r, const yaml_key *k, yaml_node_t *value, void *base,
+                const char *where);
 yaml_node_t *yaml_item(yaml_reader *r, yaml_node_t *sequence, size_t index);
 size_t yaml_length(const yaml_node_t *sequence);
 uint32_t yaml_line(const yaml_node_t *node);
