@@ -160,7 +160,11 @@ static void take_file(library_search *s, const char *folder, const char *name,
         if (n < 0 || (size_t)n >= sizeof(where)) {
             continue;
         }
-        note_component(s->p, LIBRARIES[i].name, version, s->is_snapshot, where);
+        const bool is_link = i == CUDART && strncmp(where, LINKED, strlen(LINKED)) == 0 &&
+                             strcmp(version, s->chosen[i]) == 0;
+        if (!is_link) { /* cuda, cuda-13 and cuda-13.0 are one folder */
+            note_component(s->p, LIBRARIES[i].name, version, s->is_snapshot, where);
+        }
         if (i == TENSORRT) {
             count_tensorrt(s, version);
         }
