@@ -76,9 +76,16 @@ static void put_folder(const char *path)
     made_root_put(root, full, "a folder stands where a file should be");
 }
 
-/* What is worked out of several files goes with any of them. */
+/* What is worked out of several files goes with any of them; what one other file says stays. */
 static bool is_derived(plim_fact_id id)
 {
+    bool is_of_a_file = false;
+    for (size_t i = 0; i < TEXT_COUNT; i++) {
+        is_of_a_file = is_of_a_file || strcmp(whole.list[id].source + 1, TEXTS[i]) == 0;
+    }
+    if (!is_of_a_file) {
+        return true;
+    }
     return id == PLIM_FACT_GPU_MULTIPROCESSORS_NOW || id == PLIM_FACT_POWER_MODE ||
            id == PLIM_FACT_PSI_AVAILABLE || strncmp(plim_fact_key(id), "numa.", 5) == 0;
 }

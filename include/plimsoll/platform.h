@@ -61,7 +61,7 @@ static inline plim_board_opts plim_board_opts_default(void)
  * fails for what a machine lacks or says oddly: an unknown board or release leaves facts absent.
  * Owns:    borrows all; gives nothing.
  * Threads: any; nothing is shared but @facts.
- * Cost:    some hundred small files; dpkg's list is the long one. Less than 24 KiB of stack.
+ * Cost:    some hundred small files; dpkg's list is the long one. Less than 64 KiB of stack.
  * Errors:  E_ARG  no facts, or components without a count. */
 PLIM_API PLIM_MUST_USE plim_status plim_board_probe(const plim_board_opts *opts, plim_facts *facts,
                                                     plim_error *err);
