@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "src/runtime/telemetry.h"
+#include "src/runtime/sense.h"
 #include "test/support/made_tree.h"
 #include "test/support/runtime_fixture.h"
 

@@ -14,7 +14,7 @@
  * PLIM_TELEMETRY_OFF: no thread and no stack; temperatures and alerts alone are read, at open and
  * when plim_telemetry_renew is called, under the hook's lock.
  */
-#include "src/runtime/telemetry.h"
+#include "src/runtime/sense.h"
 
 #include <string.h>
 #include <time.h>

@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/runtime/sense.h"
 #include "src/runtime/state.h"
-#include "src/runtime/telemetry.h"
 
 #define ROOM_LOW_SHARE   32u /* of the machine's memory, when no reserve was declared */
 #define BOX_EVERY_SAMPLE 10u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* telemetry.h - what the runtime asks of its telemetry beyond plimsoll/telemetry.h. */
-#ifndef RUNTIME_TELEMETRY_H
-#define RUNTIME_TELEMETRY_H
+/* sense.h - what the runtime asks of its telemetry beyond plimsoll/telemetry.h. */
+#ifndef RUNTIME_SENSE_H
+#define RUNTIME_SENSE_H
 
 #include "plimsoll/telemetry.h"
 
