@@ -301,10 +301,10 @@ static void a_nano_of_jetpack_4_has_its_rails_in_iio(void **state)
 {
     (void)state;
     static const tree_file FILES[] = {
-        {"sys/bus/iio/devices/iio:device0/rail_name_0", "POM_5V_IN\n"},
-        {"sys/bus/iio/devices/iio:device0/in_power0_input", "2345\n"},
-        {"sys/bus/iio/devices/iio:device0/rail_name_1", "POM_5V_GPU\n"},
-        {"sys/bus/iio/devices/iio:device0/in_power1_input", "81\n"},
+        {"sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/rail_name_0", "POM_5V_IN\n"},
+        {"sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power0_input", "2345\n"},
+        {"sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/rail_name_1", "POM_5V_GPU\n"},
+        {"sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power1_input", "81\n"},
         {"sys/class/devfreq/57000000.gpu/cur_freq", "76800000\n"},
         {"sys/class/devfreq/57000000.gpu/device/of_node/name", "gpu"},
         {"proc/vmstat", "allocstall 12\noom_kill 0\n"},

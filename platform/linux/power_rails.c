@@ -16,8 +16,9 @@
 #include "platform/linux/sensors.h"
 
 #define DRIVER       "sys/bus/i2c/drivers/ina3221"
-#define DEVICES_IIO  "sys/bus/iio/devices"
-#define CHANNELS     6u /* three a chip; newer drivers number on to their sum, 7 */
+#define DRIVER_IIO   "sys/bus/i2c/drivers/ina3221x"
+#define IIO          "iio/" /* how such a rail's `where` begins */
+#define CHANNELS     6u     /* three a chip; newer drivers number on to their sum, 7 */
 #define CHANNELS_IIO 3u
 
 static bool is_connected(const char *label)
@@ -86,25 +87,41 @@ static void find_chip(plim_sensors *self, const char *chip)
     plim_folder_close(&folder);
 }
 
-static void find_iio(plim_sensors *self, const char *device)
+static void find_iio_channel(plim_sensors *self, const char *folder, unsigned channel)
 {
     char path[160], label[PLIM_TELEMETRY_ROW_NAME], where[sizeof(self->rails[0].where)];
-    for (unsigned i = 0; i < CHANNELS_IIO; i++) {
-        snprintf(path, sizeof(path), DEVICES_IIO "/%.32s/rail_name_%u", device, i);
-        if (!plim_sensor_line(self, path, label, sizeof(label)) || !is_connected(label)) {
-            continue;
-        }
-        snprintf(where, sizeof(where), "iio/%.32s/%u", device, i);
-        uint32_t row = row_of(self, where);
-        if (row == PLIM_TELEMETRY_RAILS) {
-            continue;
-        }
-        snprintf(path, sizeof(path), DEVICES_IIO "/%.32s/in_power%u_input", device, i);
-        plim_sensor_open(self, path, &self->rails[row].milli_volts);
-        if (self->rails[row].milli_volts >= 0) {
-            take_rail(self, row, where, label);
+    snprintf(path, sizeof(path), "%s/rail_name_%u", folder, channel);
+    if (!plim_sensor_line(self, path, label, sizeof(label)) || !is_connected(label)) {
+        return;
+    }
+    snprintf(where, sizeof(where), IIO "%.60s/%u", folder + sizeof(DRIVER_IIO), channel);
+    uint32_t row = row_of(self, where);
+    if (row == PLIM_TELEMETRY_RAILS) {
+        return;
+    }
+    snprintf(path, sizeof(path), "%s/in_power%u_input", folder, channel);
+    plim_sensor_open(self, path, &self->rails[row].milli_volts);
+    if (self->rails[row].milli_volts >= 0) {
+        take_rail(self, row, where, label);
+    }
+}
+
+static void find_iio_chip(plim_sensors *self, const char *chip)
+{
+    plim_folder folder;
+    char path[96], device[128];
+    snprintf(path, sizeof(path), DRIVER_IIO "/%.24s", chip);
+    self->call_count += 4;
+    if (plim_folder_open(self->root, path, &folder, NULL) != PLIM_OK) {
+        return;
+    }
+    for (const char *entry; (entry = plim_folder_next(&folder));) {
+        snprintf(device, sizeof(device), "%s/%.24s", path, entry);
+        for (unsigned i = 0; strncmp(entry, "iio", 3) == 0 && i < CHANNELS_IIO; i++) {
+            find_iio_channel(self, device, i);
         }
     }
+    plim_folder_close(&folder);
 }
 
 static void walk(plim_sensors *self, const char *path,
@@ -123,7 +140,7 @@ static void walk(plim_sensors *self, const char *path,
 void plim_rails_find(plim_sensors *self)
 {
     walk(self, DRIVER, find_chip);
-    walk(self, DEVICES_IIO, find_iio);
+    walk(self, DRIVER_IIO, find_iio_chip);
 }
 
 /* ---- reading ---- */
@@ -132,7 +149,7 @@ static int sense_rail(plim_sensors *self, uint32_t row, int64_t *out)
 {
     int64_t volts = 0, amperes = 0;
     int error = plim_sensor_number(self, &self->rails[row].milli_volts, &volts);
-    if (strncmp(self->rails[row].where, "iio/", 4) == 0) {
+    if (strncmp(self->rails[row].where, IIO, sizeof(IIO) - 1) == 0) {
         *out = volts;
         return error;
     }

@@ -42,6 +42,9 @@ const capture_entry CAPTURE_LIST[] = {
     {"sys/devices/system/cpu/cpu*/cpufreq/{scaling_governor,scaling_max_freq,scaling_min_freq,"
      "cpuinfo_max_freq,cpuinfo_min_freq,scaling_cur_freq}",
      CAPTURE_WHOLE},
+    {"sys/devices/system/cpu/cpufreq/policy*/{scaling_governor,scaling_max_freq,scaling_cur_freq,"
+     "cpuinfo_max_freq,related_cpus}",
+     CAPTURE_WHOLE},
     {"sys/devices/system/cpu/cpu*/cache/index*/{id,level,type,size,coherency_line_size,"
      "number_of_sets,ways_of_associativity,physical_line_partition,shared_cpu_list,"
      "shared_cpu_map}",
@@ -98,6 +101,8 @@ const capture_entry CAPTURE_LIST[] = {
      CAPTURE_WHOLE},
     {"sys/class/devfreq/*/device/{railgate_enable,is_railgated,tpc_pg_mask,gpc_pg_mask,"
      "fbp_pg_mask,tpc_fs_mask,gpu_powered_on,vendor,device}",
+     CAPTURE_WHOLE},
+    {"sys/class/devfreq/*/device/power/{control,runtime_status,autosuspend_delay_ms}",
      CAPTURE_WHOLE},
     {"sys/class/devfreq/*/device/of_node/{name,compatible}", CAPTURE_WHOLE},
     {"sys/devices/{gpu.0,platform/gpu.0,*.gpu,platform/*.gpu,*.ga10b,platform/*.ga10b,*.gv11b,"
