@@ -6,6 +6,7 @@
 #include "plimsoll/policy.h"
 #include "plimsoll/settings.h"
 #include "test/support/cm.h"
+#include "test/support/tool_run.h"
 
 typedef enum machine { NX, SPARK, PC } machine;
 
@@ -244,6 +245,23 @@ static void every_rule_of_the_table_is_tried_here(void **state)
     assert_int_equal(count, ROW_COUNT);
 }
 
+static void the_command_names_what_does_not_go_together(void **state)
+{
+    (void)state;
+    tool_set_up(state);
+    tool_write_text("service.env", "SECRET=hunter2\nMALLOC_ARENA_MAX=2K\n");
+
+    assert_int_equal(tool_sh("$plimsoll settings --env-file service.env"), 1);
+    assert_says(tool_out, "malloc-setting-is-read-past");
+    assert_says(tool_out, "MALLOC_ARENA_MAX=2K");
+    assert_null(strstr(tool_out, "hunter2"));
+    tool_write_text("quiet.env", "MALLOC_ARENA_MAX=2\n");
+    assert_int_equal(tool_sh("$plimsoll settings --env-file quiet.env --json"), 0);
+    assert_says(tool_out, "\"malloc.arena_max\":{\"value\":\"2\"");
+    assert_int_equal(tool_sh("$plimsoll settings --set gpu_limit=1"), 2);
+    assert_int_equal(tool_sh("$plimsoll settings --env-file nowhere.env"), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +270,7 @@ int main(void)
         cmocka_unit_test(expandable_segments_are_no_fault_on_a_dgx_spark),
         cmocka_unit_test(nothing_is_said_of_an_environment_that_nobody_read),
         cmocka_unit_test(every_rule_of_the_table_is_tried_here),
+        cmocka_unit_test(the_command_names_what_does_not_go_together),
     };
     return cmocka_run_group_tests(tests, know_rules, NULL);
 }

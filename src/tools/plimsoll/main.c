@@ -15,6 +15,7 @@ static const struct {
     {"check", cmd_check, "run an artifact on a known input and compare its outputs"},
     {"plan", cmd_plan, "predict the peak of a manifest before anything is loaded"},
     {"policy", cmd_policy, "known defects, boards and data types, and what applies here"},
+    {"settings", cmd_settings, "what allocators were told, and what does not go together"},
     {"pack-plan", cmd_pack_plan, "give buffers with known lifetimes fixed offsets"},
     {"replay", cmd_replay, "what each way to allocate would have made of a recorded run"},
     {"run", cmd_run, "load a manifest's engines and stream episodes through them"},

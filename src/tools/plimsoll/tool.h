@@ -95,6 +95,7 @@ tool_exit cmd_plan(int argc, char **argv);
 tool_exit cmd_pack_plan(int argc, char **argv);
 tool_exit cmd_policy(int argc, char **argv);
 tool_exit cmd_replay(int argc, char **argv);
+tool_exit cmd_settings(int argc, char **argv);
 tool_exit cmd_run(int argc, char **argv);
 tool_exit cmd_doctor(int argc, char **argv);
 
