@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "platform/headroom_parts.h"
+#include "platform/topology_files.h"
 
 /* Pages that a count may lag behind for each processor: the largest stat_threshold of a zone,
  * twice, because two counts are added. */
@@ -115,6 +116,11 @@ bool plim_headroom_add_machine(plim_headroom_builder *b)
     TAKES(b, (uint64_t)b->settings.cpu_count * ZONE_LAG_PAGES * b->page_bytes,
           "what the counts may lag behind", "%" PRIu32 " processors%s", b->settings.cpu_count,
           b->settings.cpu_count_is_read ? "" : " assumed");
+    const uint64_t gpu_free = plim_topology_gpu_free_bytes(b->opts->root);
+    if (gpu_free) { /* the kernel's estimate is over all nodes */
+        TAKES(b, gpu_free, "free memory of GPUs", "%s",
+              "/sys/devices/system/node, /proc/driver/nvidia/gpus/*/numa_status");
+    }
     if (b->opts->for_gpu) {
         add_cma(b);
         (void)add_pool(b);

@@ -299,3 +299,21 @@ void plim_topology_from_files(const char *root, plim_topology *out)
     plim_topology_cores_from_files(root, out);
     read_nodes(root, out);
 }
+
+uint64_t plim_topology_gpu_free_bytes(const char *root)
+{
+    char online[64];
+    uint64_t sum = 0, next;
+    plim_topology t = {.node_count = 0};
+    if (!plim_fsroot_read(root, NODE_FOLDER "/online", online, sizeof(online), NULL) ||
+        !strpbrk(online, ",-")) {
+        return 0;
+    }
+    read_nodes(root, &t);
+    for (uint32_t i = 0; i < t.node_count; i++) {
+        if (t.nodes[i].kind == PLIM_NODE_GPU && bytes_add(sum, t.nodes[i].free_bytes, &next)) {
+            sum = next;
+        }
+    }
+    return sum;
+}

@@ -16,4 +16,7 @@ void plim_topology_from_files(const char *root, plim_topology *out);
 /* cpu_count, cpu_possible, core_count and the caches, again. */
 void plim_topology_cores_from_files(const char *root, plim_topology *out);
 
+/* Free bytes of all nodes that are a GPU's; 0 on machines with one node, after one small file. */
+uint64_t plim_topology_gpu_free_bytes(const char *root);
+
 #endif

@@ -344,6 +344,7 @@ static void memory_of_a_gh200s_gpu_is_not_the_cpus(void **state)
     assert_int_equal(plim_facts_number(&facts, PLIM_FACT_GPU_MEMORY_BYTES, 0),
                      UINT64_C(100139008) * 1024);
     assert_true(plim_facts_number(&facts, PLIM_FACT_MEMORY_AVAILABLE, UINT64_MAX) <= total);
+    assert_true(plim_facts_number(&facts, PLIM_FACT_MEMORY_ALLOCATABLE, UINT64_MAX) <= total);
     assert_int_equal(plim_facts_number(&facts, PLIM_FACT_GPU_SHARES_MEMORY, 2), 0);
 }
 
