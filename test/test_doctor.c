@@ -409,6 +409,125 @@ static void a_manifest_that_is_wrong_is_refused_with_its_lines(void **state)
     assert_string_equal(tool_out, "");
 }
 
+/* ---- a report ---- */
+
+static void a_report_holds_what_it_says_and_opens_with_tar(void **state)
+{
+    const char *file = "report.tgz";
+    (void)state;
+    make_engine("tiny", "");
+    write_manifest("512 MiB", "tiny");
+
+    assert_int_equal(tool_sh("rm -rf %s plimsoll-report; $plimsoll doctor --report %s --root %s "
+                             "deploy.yaml && tar xf %s",
+                             file, file, small_machine(), file),
+                     0);
+
+    assert_says(tool_out, "read it before you send it");
+    static const char *const FILES[] = {"README.txt",       "doctor.txt",          "doctor.json",
+                                        "versions.txt",     "engines/0.json",      "engines/1.json",
+                                        "capture/MANIFEST", "capture/proc/meminfo"};
+    for (size_t i = 0; i < sizeof(FILES) / sizeof(FILES[0]); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "plimsoll-report/%s", FILES[i]);
+        assert_true(made_root_has(tool_folder(), path));
+    }
+    assert_int_equal(tool_sh("cat plimsoll-report/doctor.json"), 0);
+    follows_schema("doctor.json of a report");
+    assert_int_equal(tool_sh("cat plimsoll-report/engines/0.json"), 0);
+    assert_says(tool_out, "\"plimsoll_card\"");
+    assert_int_not_equal(tool_sh("$plimsoll doctor --root plimsoll-report/capture"), 4);
+}
+
+static void two_reports_of_one_machine_are_the_same_bytes(void **state)
+{
+    (void)state;
+
+    assert_int_equal(tool_sh("rm -f a.tar b.tar a.tgz b.tgz; for f in a b; do for e in tar tgz; do "
+                             "$plimsoll doctor --report $f.$e --root $OLDPWD/" BOARDS
+                             "/orin-nx-live || exit 1; done; sleep 1; done; cmp a.tar b.tar && "
+                             "cmp a.tgz b.tgz && tar tf a.tar"),
+                     0);
+}
+
+static void planted_secrets_are_nowhere_in_a_report(void **state)
+{
+    static const char *const SECRETS[] = {"annabel",       "captains-orin", "acme-customer",
+                                          "1424722006666", "hunter2",       "48:b0:2d:11:22:33"};
+    char root[400];
+    (void)state;
+    made_root(root, sizeof(root));
+    made_root_put(root, "proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 6000000 kB\n");
+    made_root_put(root, "etc/hostname", "captains-orin\n");
+    made_root_put(root, "etc/passwd", "annabel:x:1000:1000::/home/annabel:/bin/sh\n");
+    made_root_put(root, "proc/device-tree/serial-number", "1424722006666");
+    made_root_put(root, "proc/device-tree/model", "Board of captains-orin 48:b0:2d:11:22:33");
+    made_root_put(root, "unit.env",
+                  "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True\n"
+                  "TOKEN=hunter2\n");
+    make_engine("tiny", "");
+    write_manifest("512 MiB", "absent");
+
+    assert_int_equal(
+        tool_sh("rm -rf acme-customer s.tar plimsoll-report && mkdir acme-customer && "
+                "cp deploy.yaml tiny* acme-customer && "
+                "echo no engine >acme-customer/absent__smany_jpany_trtnone_fp16.engine && "
+                "echo '{\"schema\":\"plimsoll-report/1\",\"program\":\"annabel\"}' >run.json && "
+                "$plimsoll doctor --report s.tar --run-report run.json --root %s --env %s/unit.env "
+                "acme-customer/deploy.yaml && tar xf s.tar",
+                root, root),
+        0);
+
+    char folder[600];
+    snprintf(folder, sizeof(folder), "%s/plimsoll-report", tool_folder());
+    assert_true(made_root_has(folder, "run-report.json"));
+    assert_true(made_root_holds(folder, "engine-unreadable"));
+    for (size_t i = 0; i < sizeof(SECRETS) / sizeof(SECRETS[0]); i++) {
+        if (made_root_holds(folder, SECRETS[i])) {
+            fail_msg("the report holds \"%s\"", SECRETS[i]);
+        }
+    }
+}
+
+static void a_report_is_not_written_over_a_file_nor_left_half(void **state)
+{
+    (void)state;
+    tool_write_text("mine.tar", "keep");
+
+    assert_int_equal(tool_sh("$plimsoll doctor --root %s --report mine.tar", small_machine()), 2);
+    assert_says(tool_errors, "is there already");
+    assert_int_equal(tool_sh("test \"$(cat mine.tar)\" = keep"), 0);
+    assert_int_equal(
+        tool_sh("$plimsoll doctor --root %s --report n.tar --run-report mine.tar", small_machine()),
+        4);
+    assert_int_equal(
+        tool_sh("$plimsoll doctor --root %s --report n.tar --black-box mine.tar", small_machine()),
+        4);
+    assert_int_equal(
+        tool_sh("$plimsoll doctor --root %s --report n.tar --black-box none", small_machine()), 4);
+    assert_int_equal(tool_sh("test ! -e n.tar"), 0);
+    assert_int_equal(tool_sh("$plimsoll doctor --run-report mine.tar"), 2);
+    assert_int_not_equal(tool_sh("$plimsoll doctor --root %s --report none/n.tar", small_machine()),
+                         0);
+}
+
+static void a_black_box_says_in_a_report_how_the_run_ended(void **state)
+{
+    (void)state;
+    make_engine("tiny", "");
+    write_manifest("512 MiB", "tiny");
+
+    assert_int_equal(tool_sh("rm -rf b.tar box plimsoll-report; $plimsoll run deploy.yaml "
+                             "--black-box box --max-frames 2 && $plimsoll doctor --root %s "
+                             "--black-box box --report b.tar && tar xf b.tar && "
+                             "cat plimsoll-report/black-box.txt",
+                             small_machine()),
+                     0);
+
+    assert_says(tool_out, "ended: closed");
+    assert_says(tool_out, "cap 536870912");
+}
+
 /* ---- words ---- */
 
 static void wrong_words_are_usage_errors(void **state)
@@ -447,6 +566,11 @@ int main(void)
         cmocka_unit_test(a_plan_over_its_cap_is_a_refusal),
         cmocka_unit_test(a_rule_about_cards_is_held_against_each_engine),
         cmocka_unit_test(a_manifest_that_is_wrong_is_refused_with_its_lines),
+        cmocka_unit_test(a_report_holds_what_it_says_and_opens_with_tar),
+        cmocka_unit_test(two_reports_of_one_machine_are_the_same_bytes),
+        cmocka_unit_test(planted_secrets_are_nowhere_in_a_report),
+        cmocka_unit_test(a_report_is_not_written_over_a_file_nor_left_half),
+        cmocka_unit_test(a_black_box_says_in_a_report_how_the_run_ended),
         cmocka_unit_test(wrong_words_are_usage_errors),
     };
     return cmocka_run_group_tests(tests, tool_set_up, NULL);

@@ -7,7 +7,8 @@
 
 static const command COMMAND = {
     .name = "doctor",
-    .usage = "doctor [options] [MANIFEST]\n       plimsoll doctor --capture DIR [--root DIR]",
+    .usage = "doctor [options] [MANIFEST]\n       plimsoll doctor --report FILE.tgz [options] "
+             "[MANIFEST]\n       plimsoll doctor --capture DIR [--root DIR]",
     .summary = "Say what this machine is, what stands in the way of a deployment, what to do.",
     .more = "Exit: 0 nothing found, 10 hints only, 11 warnings, 1 something would not run,\n"
             "2 wrong manifest, policy or command line, 4 it could not look, 5 the system failed.\n"
@@ -40,6 +41,10 @@ tool_exit cmd_doctor(int argc, char **argv)
         {"--root", OPTION_TEXT, &d.o.root, "DIR", "a captured machine instead of this one"},
         {"--snapshot", OPTION_TEXT, &d.o.snapshot, "DIR", "captured on the host of a container"},
         {"--env", OPTION_TEXT, &d.o.environment, "FILE", "NAME=value lines, as a unit would get"},
+        {"--report", OPTION_TEXT, &d.o.report, "FILE", "a new .tar or .tgz for a bug report"},
+        {"--run-report", OPTION_TEXT, &d.o.run_report, "FILE",
+         "put into it: of plimsoll run --report"},
+        {"--black-box", OPTION_TEXT, &d.o.black_box, "FILE", "put into it: how that run ended"},
         {"--capture", OPTION_TEXT, &capture, "DIR", "copy what the probes read, and no more"},
     };
     if (!options_parse(&COMMAND, options, sizeof(options) / sizeof(options[0]), argc, argv,
@@ -49,15 +54,22 @@ tool_exit cmd_doctor(int argc, char **argv)
     if (operands.count > 1) {
         return usage_error(&COMMAND, "one manifest at most");
     }
+    if (!d.o.report && (d.o.run_report || d.o.black_box)) {
+        return usage_error(&COMMAND, "nothing reads --run-report or --black-box without --report");
+    }
     if (capture) {
         return operands.count || d.o.json || d.o.all || d.o.snapshot || d.o.policies.count ||
-                       d.o.environment
+                       d.o.environment || d.o.report
                    ? usage_error(&COMMAND, "--capture stands alone, but for --root")
                    : capture_machine(d.o.root, capture);
     }
     d.o.manifest_path = operands.count ? operands.at[0] : NULL;
     if (!doctor_look(&d, &code)) {
         return code;
+    }
+    if (d.o.report) {
+        d.o.all = true;
+        return doctor_report(&d, d.o.report);
     }
     if (d.o.json) {
         doctor_json(&d, stdout);

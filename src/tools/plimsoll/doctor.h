@@ -33,6 +33,7 @@ typedef struct doctor_engine {
     bool is_open, fits;
     char precision_asked[16], precision_found[16], format[32], built_on[64];
     uint64_t payload_bytes;
+    char *card_json;    /* for a report; NULL: not wanted */
     plim_error refusal; /* why not: field, wanted, found */
 } doctor_engine;
 
@@ -41,6 +42,7 @@ typedef struct doctor_options {
     option_list policies;
     const char *manifest_path; /* NULL: none */
     const char *environment;   /* a file of NAME=value; NULL: this process's, on this machine */
+    const char *report, *run_report, *black_box; /* NULL: none */
     bool all, json;
 } doctor_options;
 
@@ -75,5 +77,7 @@ const char *doctor_verdict(const doctor *d); /* "fine", "advice", "warnings", "r
 bool doctor_is_shown_row(const plim_headroom *h, const plim_headroom_row *row);
 void doctor_print(const doctor *d, FILE *to, bool color);
 void doctor_json(const doctor *d, FILE *to);
+/* All of it, and the captured machine, as an archive at @path, which must not be there. */
+tool_exit doctor_report(const doctor *d, const char *path);
 
 #endif

@@ -5,6 +5,7 @@
  * does not fit; the plan is made when all of them do.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/tools/plimsoll/doctor.h"
@@ -57,6 +58,18 @@ static void card_facts(const plim_card *c, const char *source, plim_facts *facts
     set_number(facts, PLIM_FACT_CARD_PAYLOAD, c->payload_bytes, source);
 }
 
+/* What does not fit the buffer is left out of a report; a card of this size is refused anyway. */
+static void keep_card(const plim_card *card, doctor_engine *e)
+{
+    const size_t room = (size_t)1 << 20;
+    size_t bytes = 0;
+    e->card_json = malloc(room);
+    if (e->card_json && plim_card_format(card, e->card_json, room, &bytes, NULL) != PLIM_OK) {
+        free(e->card_json);
+        e->card_json = NULL;
+    }
+}
+
 static void look_at(doctor *d, size_t index, plim_region *home)
 {
     static plim_facts facts;
@@ -70,6 +83,9 @@ static void look_at(doctor *d, size_t index, plim_region *home)
     }
     const plim_card *card = plim_engine_card(file);
     e->is_open = true;
+    if (d->o.report) {
+        keep_card(card, e);
+    }
     e->payload_bytes = card->payload_bytes;
     memcpy(e->precision_asked, card->precision_asked, sizeof(e->precision_asked));
     memcpy(e->precision_found, card->precision_found, sizeof(e->precision_found));
