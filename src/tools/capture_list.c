@@ -35,6 +35,9 @@ const capture_entry CAPTURE_LIST[] = {
     {"usr/lib/{aarch64,x86_64}-linux-gnu/{nvidia,tegra}/libcuda.so*", CAPTURE_PRESENCE},
     {"usr/local/{cuda,cuda-*}/{lib64,targets/*/lib}/lib{nvinfer,cudnn,cudart}.so*",
      CAPTURE_PRESENCE},
+    {"usr/{lib64,lib,local/lib}/lib{nvinfer,cudnn,cudart}.so*", CAPTURE_PRESENCE},
+    {"opt/*/{lib,lib64,targets/*/lib}/lib{nvinfer,cudnn,cudart}.so*", CAPTURE_PRESENCE},
+    {"etc/ld.so.conf.d/*.conf", CAPTURE_WHOLE},
     /* cores, caches, nodes */
     {"proc/cpuinfo", CAPTURE_WHOLE},
     {"sys/devices/system/cpu/{possible,present,online,offline,kernel_max}", CAPTURE_WHOLE},
@@ -48,6 +51,9 @@ const capture_entry CAPTURE_LIST[] = {
     {"sys/devices/system/cpu/cpu*/cache/index*/{id,level,type,size,coherency_line_size,"
      "number_of_sets,ways_of_associativity,physical_line_partition,shared_cpu_list,"
      "shared_cpu_map}",
+     CAPTURE_WHOLE},
+    {"sys/devices/system/cpu/cpufreq/policy*/{scaling_cur_freq,scaling_max_freq,"
+     "cpuinfo_max_freq,affected_cpus,related_cpus,scaling_governor}",
      CAPTURE_WHOLE},
     {"sys/devices/system/cpu/cpu*/topology/*", CAPTURE_WHOLE},
     {"sys/devices/system/cpu/cpu*/regs/identification/midr_el1", CAPTURE_WHOLE},
@@ -94,6 +100,7 @@ const capture_entry CAPTURE_LIST[] = {
     {"var/lib/nvpmodel/{status,conf_file_cfg}", CAPTURE_WHOLE},
     {"sys/kernel/{nvpmodel_emc_cap,nvpmodel_clk_cap}/*", CAPTURE_WHOLE},
     {"sys/kernel/debug/bpmp/debug/clk/emc/{rate,min_rate,max_rate,mrq_rate_locked}", CAPTURE_WHOLE},
+    {"sys/kernel/debug/clk/override.emc/clk_rate", CAPTURE_WHOLE},
     {"sys/kernel/debug/{cactmon/mc_all,bpmp/debug/actmon/mc_all_avg_activity}", CAPTURE_WHOLE},
     {"sys/kernel/actmon_avg_activity/mc_all", CAPTURE_WHOLE},
     {"sys/class/devfreq/*/{name,cur_freq,min_freq,max_freq,governor,available_frequencies,"
@@ -123,8 +130,9 @@ const capture_entry CAPTURE_LIST[] = {
     {"sys/bus/i2c/drivers/ina3221x/*/iio*device*/{rail_name_*,in_power*_input}", CAPTURE_WHOLE},
     /* GPUs of others */
     {"proc/driver/nvidia/version", CAPTURE_WHOLE},
-    {"proc/driver/nvidia/gpus/*/{information,power}", CAPTURE_WHOLE},
-    {"sys/class/drm/card*/device/{vendor,device,class,uevent,mem_info_vram_total,"
+    {"proc/driver/nvidia/gpus/*/{information,power,numa_status}", CAPTURE_WHOLE},
+    {"sys/class/accel/*/device/uevent", CAPTURE_WHOLE},
+    {"sys/class/drm/{card*,renderD*}/device/{vendor,device,class,uevent,mem_info_vram_total,"
      "mem_info_vram_used,mem_info_gtt_total,mem_info_gtt_used,mem_info_vis_vram_total}",
      CAPTURE_WHOLE},
     {"sys/bus/pci/devices/*/{vendor,device,class}", CAPTURE_WHOLE},
@@ -133,6 +141,8 @@ const capture_entry CAPTURE_LIST[] = {
     {"sys/kernel/debug/rknpu/version", CAPTURE_WHOLE},
     /* processes: this one's control group, and whether a desktop runs */
     {"proc/*/comm", CAPTURE_DISPLAY},
+    {"{tmp/.X11-unix/X*,run/user/*/wayland-0}", CAPTURE_PRESENCE},
+    {"{var/run,run}/secrets/kubernetes.io", CAPTURE_PRESENCE},
     {"proc/{self,1}/mountinfo", CAPTURE_MOUNTS},
     {"proc/{self,1}/cgroup", CAPTURE_GROUPS},
 };

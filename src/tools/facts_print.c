@@ -7,6 +7,7 @@
 #include "src/tools/facts_print.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plimsoll/report.h"
@@ -19,6 +20,15 @@ static bool file_sink(void *context, const char *text, size_t text_bytes)
 static void quoted(const char *text, FILE *to)
 {
     (void)plim_report_json_text(text, file_sink, to);
+}
+
+/* Folders give names in an order of their own; a page must not. */
+static int in_order(const void *a, const void *b)
+{
+    const plim_component *x = a, *y = b;
+    int by_name = strcmp(x->name, y->name);
+    int by_version = by_name ? by_name : plim_version_compare(x->version, y->version);
+    return by_version ? by_version : strcmp(x->where, y->where);
 }
 
 plim_status machine_facts_read(const char *root, const char *snapshot,
@@ -38,6 +48,7 @@ plim_status machine_facts_read(const char *root, const char *snapshot,
     PLIM_TRY(plim_board_probe(&o, &out->facts, err));
     out->component_count =
         out->component_found < FACTS_COMPONENTS_MAX ? out->component_found : FACTS_COMPONENTS_MAX;
+    qsort(out->components, out->component_count, sizeof(out->components[0]), in_order);
     return PLIM_OK;
 }
 
