@@ -24,38 +24,12 @@ static void refuse_engine(doctor *d, const doctor_engine *e)
     }
     doctor_find(d, PLIM_ACTION_REFUSE, e->is_open ? "card-does-not-fit" : "engine-unreadable",
                 e->from->name, why,
-                e->is_open ? "Build this engine on this board, or name the artifact that was built "
-                             "here; plimsoll verify --host holds one against it."
-                           : "Name an artifact that is there and whole; plimsoll verify says what "
-                             "is wrong with one.");
-}
-
-static void set_text(plim_facts *facts, plim_fact_id id, const char *text, const char *source)
-{
-    (void)plim_facts_set_text(facts, id, text, PLIM_CONFIDENCE_GIVEN, source);
-}
-
-static void set_number(plim_facts *facts, plim_fact_id id, uint64_t number, const char *source)
-{
-    if (number) {
-        (void)plim_facts_set_number(facts, id, number, PLIM_CONFIDENCE_GIVEN, source);
-    }
-}
-
-static void card_facts(const plim_card *c, const char *source, plim_facts *facts)
-{
-    set_text(facts, PLIM_FACT_CARD_NAME, c->name.model, source);
-    set_text(facts, PLIM_FACT_CARD_BACKEND, c->backend, source);
-    set_text(facts, PLIM_FACT_CARD_FORMAT, c->format, source);
-    set_text(facts, PLIM_FACT_CARD_BUILT_ON, c->built_on, source);
-    set_text(facts, PLIM_FACT_CARD_L4T, c->l4t, source);
-    set_text(facts, PLIM_FACT_CARD_JETPACK, c->jetpack, source);
-    set_text(facts, PLIM_FACT_CARD_TENSORRT, c->tensorrt, source);
-    set_text(facts, PLIM_FACT_CARD_PRECISION_ASKED, c->precision_asked, source);
-    set_text(facts, PLIM_FACT_CARD_PRECISION_FOUND, c->precision_found, source);
-    set_number(facts, PLIM_FACT_CARD_SM, c->sm, source);
-    set_number(facts, PLIM_FACT_CARD_MULTIPROCESSORS, c->multiprocessors, source);
-    set_number(facts, PLIM_FACT_CARD_PAYLOAD, c->payload_bytes, source);
+                r->remedy[0] ? r->remedy
+                : e->is_open
+                    ? "Build this engine on this board, or name the artifact that was built "
+                      "here; plimsoll verify --host holds one against it."
+                    : "Name an artifact that is there and whole; plimsoll verify says what "
+                      "is wrong with one.");
 }
 
 /* What does not fit the buffer is left out of a report; a card of this size is refused anyway. */
@@ -96,7 +70,7 @@ static void look_at(doctor *d, size_t index, plim_region *home)
         refuse_engine(d, e);
     }
     facts = d->machine.facts;
-    card_facts(card, e->from->artifact, &facts);
+    plim_card_note(card, &facts);
     doctor_rules(d, &facts, e->from->name);
     plim_engine_close(file);
     plim_status rc = plim_region_rewind(home, mark, NULL);
