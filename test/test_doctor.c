@@ -347,7 +347,7 @@ static void an_engine_of_another_board_is_refused_with_what_differs(void **state
     assert_says(tool_out, "would not run: 1 refusal");
     assert_says(tool_out, "REFUSE  card-does-not-fit, engine acts");
     assert_says(tool_out, "16 multiprocessors (2048 cores");
-    assert_says(tool_out, "  do      Build this engine on this board");
+    assert_says(tool_out, "  do      build the engine on this board");
     assert_says(tool_out, "sees: fits this host");
     assert_null(strstr(tool_out, "under a cap of"));
 }
