@@ -170,6 +170,22 @@ static void a_machine_that_tells_nothing_cannot_be_looked_at(void **state)
     assert_string_equal(tool_out, "");
 }
 
+static void temperatures_and_throttling_stand_on_the_page(void **state)
+{
+    char root[400];
+    (void)state;
+    made_root_put(made_root(root, sizeof(root)), "proc/meminfo", "MemTotal: 8000000 kB\n");
+    made_root_put(root, "sys/class/thermal/thermal_zone0/type", "tj-thermal\n");
+    made_root_put(root, "sys/class/thermal/thermal_zone0/temp", "55906\n");
+    made_root_put(root, "sys/class/thermal/cooling_device0/type", "gpu-throttle-alert\n");
+    made_root_put(root, "sys/class/thermal/cooling_device0/cur_state", "1\n");
+
+    (void)tool_sh("$plimsoll doctor --root %s", root);
+    assert_says(tool_out, "heat      55.9 C at most (tj), throttled now");
+    (void)tool_sh("$plimsoll doctor --json --root %s", root);
+    assert_says(tool_out, "\"heat\":{\"hottest\":55.906,\"zone\":\"tj\",\"throttled\":true}");
+}
+
 /* ---- rules ---- */
 
 static const char RULE[] = "rule: %s\nwhen: memory.total > 1 MiB\naction: %s\nsymptom: a sign\n"
@@ -554,6 +570,7 @@ int main(void)
         cmocka_unit_test(a_copy_of_a_board_gives_the_page_of_the_board),
         cmocka_unit_test(this_machine_can_be_looked_at),
         cmocka_unit_test(a_machine_that_tells_nothing_cannot_be_looked_at),
+        cmocka_unit_test(temperatures_and_throttling_stand_on_the_page),
         cmocka_unit_test(the_worst_finding_decides_the_exit_code_and_comes_first),
         cmocka_unit_test(a_rule_that_lacks_a_fact_is_counted_and_listed_not_taken),
         cmocka_unit_test(tables_of_the_machine_are_read_too),

@@ -5,6 +5,7 @@
 
 #include "plimsoll/headroom.h"
 #include "plimsoll/policy.h"
+#include "plimsoll/telemetry.h"
 #include "src/tools/facts_print.h"
 #include "src/tools/plimsoll/predict.h"
 #include "src/tools/plimsoll/tool.h"
@@ -51,6 +52,7 @@ typedef struct doctor { /* large: static */
     plim_policy policy;
     machine_facts machine;
     plim_headroom headroom;
+    plim_telemetry_sample sample; /* zero: nothing answers */
     plim_host host;
     manifest m;
     bool has_headroom, has_manifest, has_plan;

@@ -107,6 +107,22 @@ static void headroom(const doctor *d, FILE *to)
     fputs("]}", to);
 }
 
+static void heat(const plim_telemetry_sample *s, FILE *to)
+{
+    const plim_reading *hottest = &s->list[PLIM_READ_HOTTEST];
+    const plim_reading *throttled = &s->list[PLIM_READ_THROTTLED];
+    if (hottest->state == PLIM_READING_FRESH && s->hottest < PLIM_TELEMETRY_ZONES) {
+        fprintf(to, ",\"heat\":{\"hottest\":%.3f,\"zone\":", (double)hottest->value / 1000.0);
+        json_text(to, s->zones[s->hottest].name);
+    } else {
+        fputs(",\"heat\":{\"hottest\":null,\"zone\":null", to);
+    }
+    fprintf(to, ",\"throttled\":%s}",
+            throttled->state != PLIM_READING_FRESH ? "null"
+            : throttled->value                     ? "true"
+                                                   : "false");
+}
+
 static void engines(const doctor *d, FILE *to)
 {
     for (size_t i = 0; i < d->m.engine_count; i++) {
@@ -141,7 +157,7 @@ void doctor_json(const doctor *d, FILE *to)
     facts_print_json(&d->machine, to);
     fputs(",\"headroom\":", to);
     headroom(d, to);
-    fputs(",\"heat\":{\"hottest\":null,\"zone\":null,\"throttled\":null}", to);
+    heat(&d->sample, to);
     fputs(",\"engines\":[", to);
     engines(d, to);
     fputs("],\"plan\":", to);

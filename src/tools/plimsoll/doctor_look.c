@@ -144,6 +144,18 @@ static void read_headroom(doctor *d)
     }
 }
 
+/* One sample: temperatures and whether something throttles now. */
+static void read_heat(doctor *d)
+{
+    plim_telemetry *t = NULL;
+    plim_telemetry_opts o = plim_telemetry_opts_default();
+    o.root = d->o.root[0] ? d->o.root : NULL;
+    if (plim_telemetry_open(&o, &t, NULL) == PLIM_OK) {
+        plim_telemetry_read(t, &d->sample);
+    }
+    plim_telemetry_close(t);
+}
+
 bool doctor_is_shown_row(const plim_headroom *h, const plim_headroom_row *row)
 {
     return row->wall == h->binding || row->wall == PLIM_HEADROOM_EVERY_WALL;
@@ -164,6 +176,7 @@ bool doctor_look(doctor *d, tool_exit *code)
         return false;
     }
     read_headroom(d);
+    read_heat(d);
     if (read_settings(d, &err) != PLIM_OK) {
         *code = tool_refuse("settings", &err);
         return false;

@@ -308,6 +308,22 @@ static void print_headroom(const doctor *d, FILE *to)
     }
 }
 
+static void print_heat(const plim_telemetry_sample *s, FILE *to)
+{
+    char text[128];
+    const plim_reading *hottest = &s->list[PLIM_READ_HOTTEST];
+    const plim_reading *throttled = &s->list[PLIM_READ_THROTTLED];
+    if (hottest->state != PLIM_READING_FRESH || s->hottest >= PLIM_TELEMETRY_ZONES) {
+        return;
+    }
+    snprintf(text, sizeof(text), "%.1f C at most (%s), %s", (double)hottest->value / 1000.0,
+             s->zones[s->hottest].name,
+             throttled->state != PLIM_READING_FRESH ? "throttling is not told"
+             : throttled->value                     ? "throttled now"
+                                                    : "not throttled");
+    paragraph(to, "heat", 10, text);
+}
+
 /* Which fact named the board, and how sure that is. */
 static void print_known(const plim_facts *facts, FILE *to)
 {
@@ -419,6 +435,7 @@ void doctor_print(const doctor *d, FILE *to, bool color)
             print_components(&d->machine, to);
         }
     }
+    print_heat(&d->sample, to);
     print_settings(facts, to);
     print_engines(d, to);
     print_undecided(d, to);
