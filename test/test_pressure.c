@@ -377,7 +377,8 @@ static void every_move_is_in_the_log_and_in_the_black_box_once(void **state)
     fclose(f);
     assert_ok(plim_box_attach(image, n, &reader, &err));
     while (plim_box_next(&reader, &record)) {
-        moves += record.kind == PLIM_BOX_LINE && strstr(record.as.line, "\"event\":\"pressure\"");
+        moves +=
+            record.kind == PLIM_BOX_LINE && strstr(record.as.line, "\"event\":\"pressure_rung\"");
     }
     assert_int_equal(moves, 2 * count);
     for (size_t i = 0; i < count; i++) {

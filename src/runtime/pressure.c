@@ -108,7 +108,7 @@ static void log_action(plim_pressure_watch *self, const plim_ladder_step *s, con
 {
     const plim_rung *rung = &self->ladder.rungs[s->rung];
     bool is_news = s->move == PLIM_LADDER_ENTER || r->is_late || r->is_skipped;
-    PLIM_LOG(self->runtime, is_news ? PLIM_LOG_WARN : PLIM_LOG_INFO, "pressure",
+    PLIM_LOG(self->runtime, is_news ? PLIM_LOG_WARN : PLIM_LOG_INFO, "pressure_rung",
              "\"rung\":\"%s\",\"move\":\"%s\",\"figure\":\"%s\",\"value\":%" PRIu64
              ",\"line\":%" PRIu64 ",\"said_bytes\":%" PRIu64 ",\"moved_bytes\":%" PRId64
              ",\"ns\":%" PRIu64 ",\"deadline_ns\":%" PRIu64 ",\"late\":%s,\"skipped\":%s",
@@ -146,7 +146,7 @@ static void leave(plim_pressure_watch *self, uint32_t index)
     state->leave_count++;
     uint64_t entered = state->entered_ns;
     pthread_mutex_unlock(&self->state_lock);
-    PLIM_LOG(self->runtime, PLIM_LOG_INFO, "pressure",
+    PLIM_LOG(self->runtime, PLIM_LOG_INFO, "pressure_rung",
              "\"rung\":\"%s\",\"move\":\"left\",\"held_ns\":%" PRIu64, rung->name,
              self->ladder.now_ns - entered);
 }
