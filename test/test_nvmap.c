@@ -93,10 +93,6 @@ static void counters_that_are_cut_or_too_long_are_not_believed(void **state)
     assert_int_equal(bytes, 109051904);
     assert_false(plim_zram_parse("  1 2 1090", &bytes));
     assert_false(plim_zram_parse("1 2", &bytes));
-    assert_true(plim_pressure_parse("some avg10=1.25 avg60=0.00", &n));
-    assert_int_equal(n, 125);
-    assert_false(plim_pressure_parse("some avg10=1", &n));
-    n = 0;
     assert_true(plim_buddy_parse("Node 0, zone   Normal   40  3  0  25  0 ", &n, &count));
     assert_int_equal(n, 3);
     assert_int_equal(count, 25);

@@ -352,41 +352,51 @@ static void without_a_group_the_machine_alone_counts(void **state)
 static void every_share_of_stalled_time_is_read_and_nothing_else(void **state)
 {
     (void)state;
-    uint64_t seed = cm_seed(), share;
+    uint64_t seed = cm_seed();
+    plim_stall stall;
     char line[80];
     for (unsigned i = 0; i <= 10000; i++) {
-        snprintf(line, sizeof(line), "some avg10=%u.%02u avg60=0.00 avg300=0.00 total=1", i / 100,
-                 i % 100);
-        assert_true(plim_stall_share_parse(line, "some", &share));
-        assert_int_equal(share, i);
-        assert_false(plim_stall_share_parse(line, "full", &share));
+        snprintf(line, sizeof(line), "full\nsome avg10=%u.%02u avg60=0.00 avg300=0.00 total=%u\n",
+                 i / 100, i % 100, 7 * i);
+        assert_true(plim_stall_parse(line, "some", &stall));
+        assert_int_equal(stall.share, i);
+        assert_int_equal(stall.total_us, 7 * i);
+        assert_false(plim_stall_parse(line, "full", &stall));
     }
+#define TAIL " avg60=0.00 avg300=0.00 total=1\n"
     static const char *const WRONG[] = {"",
                                         "some",
-                                        "some avg10=",
-                                        "some avg10=1",
-                                        "some avg10=1.",
-                                        "some avg10=1.2",
-                                        "some avg10=1.234",
-                                        "some avg10=100.01",
-                                        "some avg10=-1.00",
-                                        "some avg10=.10",
-                                        "some  avg10=1.00",
-                                        "someavg10=1.00",
-                                        "some avg10=1.00x",
-                                        "some avg60=1.00",
-                                        "some avg10=1000.00",
-                                        "some avg10=nan"};
+                                        "some\n",
+                                        "some avg10=" TAIL,
+                                        "some avg10=1" TAIL,
+                                        "some avg10=1." TAIL,
+                                        "some avg10=1.2" TAIL,
+                                        "some avg10=1.234" TAIL,
+                                        "some avg10=100.01" TAIL,
+                                        "some avg10=-1.00" TAIL,
+                                        "some avg10=.10" TAIL,
+                                        "some  avg10=1.00" TAIL,
+                                        "someavg10=1.00" TAIL,
+                                        "some avg10=1.00x" TAIL,
+                                        "some avg60=1.00" TAIL,
+                                        "some avg10=1000.00" TAIL,
+                                        "some avg10=nan" TAIL,
+                                        "some avg10=1.00\nfull avg10=1.00" TAIL,
+                                        "some avg10=1.00 total=\n",
+                                        "some avg10=1.00 total=1",
+                                        "some avg10=1.00 total=1x\n",
+                                        "some avg10=1.00 total=9223372036854775808\n"};
+#undef TAIL
     for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
-        assert_false(plim_stall_share_parse(WRONG[i], "some", &share));
+        assert_false(plim_stall_parse(WRONG[i], "some", &stall));
     }
     for (unsigned i = 0; i < 1000000; i++) { /* damaged lines: a share or a refusal */
-        snprintf(line, sizeof(line), "some avg10=%u.%02u avg60=0.00", i % 101, i % 100);
+        snprintf(line, sizeof(line), "some avg10=%u.%02u total=%u\n", i % 101, i % 100, i);
         uint64_t dice = cm_next(&seed);
         line[dice % 28] = (char)(dice >> 32);
         line[dice >> 8 & 31] = dice & 1 ? 0 : line[dice >> 8 & 31];
-        if (plim_stall_share_parse(line, "some", &share)) {
-            assert_true(share <= 10000);
+        if (plim_stall_parse(line, "some", &stall)) {
+            assert_true(stall.share <= 10000 && stall.total_us <= INT64_MAX);
         }
     }
 }

@@ -14,6 +14,7 @@
 
 #include "arena/bytes.h"
 #include "platform/fsroot.h"
+#include "platform/linux/stall_share.h"
 
 #define ORDER_MAX 32u
 
@@ -136,17 +137,6 @@ bool plim_swap_parse(const char *line, bool *out_is_zram, uint64_t *out_bytes)
     *out_is_zram = strncmp(line, "/dev/zram", 9) == 0;
     return line[0] == '/' && plim_parse_u64(at, &kib) && bytes_mul(kib, 1024, out_bytes) &&
            *out_bytes <= INT64_MAX && *next_word(at) != 0;
-}
-
-/* "some avg10=1.23 avg60=..." */
-bool plim_pressure_parse(const char *line, uint32_t *out_centi)
-{
-    unsigned whole, part;
-    if (sscanf(line, "some avg10=%3u.%2u ", &whole, &part) != 2 || whole > 100) {
-        return false;
-    }
-    *out_centi = whole * 100 + part;
-    return true;
 }
 
 /* "Node 0, zone   Normal      1      0      2": free blocks of order 0, 1, 2 ... */
@@ -329,16 +319,17 @@ static void read_free_blocks(const char *root, plim_machine_counters *out)
 
 void plim_machine_counters_read(const char *root, plim_machine_counters *out)
 {
-    char line[256];
+    char text[PLIM_STALL_TEXT_BYTES];
+    plim_stall stall = {.share = UINT32_MAX};
     memset(out, 0, sizeof(*out));
     out->zram_bytes = out->cma_used_bytes = out->carveout_bytes = PLIM_UNKNOWN_BYTES;
-    out->pressure_centi = UINT32_MAX;
     read_zram(root, out);
     read_cma(root, out);
     read_carveouts(root, out);
     read_free_blocks(root, out);
-    if (plim_fsroot_read(root, "proc/pressure/memory", line, sizeof(line), NULL) && line[0] &&
-        !plim_pressure_parse(line, &out->pressure_centi)) {
+    if (plim_fsroot_read(root, "proc/pressure/memory", text, sizeof(text), NULL) && text[0] &&
+        !plim_stall_parse(text, "some", &stall)) {
         out->damaged_count++;
     }
+    out->pressure_centi = stall.share;
 }

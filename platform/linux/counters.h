@@ -37,7 +37,6 @@ bool plim_kib_parse(const char *text, uint64_t *out_bytes);
 /* "/dev/zram0 partition 8208620 0 5" of swaps. */
 bool plim_swap_parse(const char *line, bool *out_is_zram, uint64_t *out_bytes);
 bool plim_zram_parse(const char *line, uint64_t *out_bytes);
-bool plim_pressure_parse(const char *line, uint32_t *out_centi);
 /* Raises *order and *count to the largest block that the line of buddyinfo has free. */
 bool plim_buddy_parse(const char *line, uint32_t *order, uint64_t *count);
 /* Bytes of a "reg" of the device tree: big-endian cells, (address, size) pairs. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pressure_stall.c - /proc/pressure: how long somebody, and everybody, had to wait.
+/* pressure_stall.c - /proc/pressure as readings: memory, CPU, disks.
  *
- * Two lines a file, "some avg10=1.23 avg60=.. avg300=.. total=456" and "full ..."; the one for the
- * CPU had no full line before kernel 5.13. A kernel without it (JetPack 5) has no folder, and
- * one that was booted with psi=0 refuses the read.
+ * The CPU's file had no full line before kernel 5.13. A kernel without it (JetPack 5) has no
+ * folder, and one that was booted with psi=0 refuses the read. stall_share.h parses the lines.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "platform/linux/sensors.h"
+#include "platform/linux/stall_share.h"
 
 void plim_pressure_find(plim_sensors *self)
 {
@@ -17,45 +16,16 @@ void plim_pressure_find(plim_sensors *self)
     plim_sensor_open(self, "proc/pressure/io", &self->pressure[2]);
 }
 
-/* "12.34" as 1234. */
-static bool parse_centi(const char *text, int64_t *out)
-{
-    int64_t whole, part;
-    const char *dot = text + strspn(text, "0123456789");
-    if (*dot != '.' || !plim_sensor_parse(text, &whole) || whole > 100 ||
-        strspn(dot + 1, "0123456789") != 2 || !plim_sensor_parse(dot + 1, &part)) {
-        return false;
-    }
-    *out = whole * 100 + part;
-    return true;
-}
-
-static bool parse_line(const char *text, const char *word, int64_t *out_centi, int64_t *out_us)
-{
-    size_t n = strlen(word);
-    for (const char *at = text; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
-        const char *end = strchr(at, '\n');
-        if (strncmp(at, word, n) != 0 || !end) { /* a cut line may end within its number */
-            continue;
-        }
-        const char *average = strstr(at, " avg10="), *total = strstr(at, " total=");
-        return average && total && average < end && total < end &&
-               parse_centi(average + strlen(" avg10="), out_centi) &&
-               plim_sensor_parse(total + strlen(" total="), out_us);
-    }
-    return false;
-}
-
 static void sense_one(plim_sensors *self, int *fd, plim_reading *list, uint64_t now_ns)
 {
-    static const char *const WORDS[] = {"some ", "full "};
+    static const char *const WORDS[] = {"some", "full"};
     int error = plim_sensor_text(self, fd);
     for (size_t i = 0; i < 2; i++) {
-        int64_t centi = 0, us = 0;
-        bool is_good = error == 0 && parse_line(self->text, WORDS[i], &centi, &us);
+        plim_stall stall = {.share = 0};
+        bool is_good = error == 0 && plim_stall_parse(self->text, WORDS[i], &stall);
         int why = is_good ? 0 : error ? error : ENODATA;
-        plim_reading_take(&list[i], why, centi, now_ns);
-        plim_reading_take(&list[i + 2], why, us, now_ns);
+        plim_reading_take(&list[i], why, stall.share, now_ns);
+        plim_reading_take(&list[i + 2], why, (int64_t)stall.total_us, now_ns);
     }
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stall_share.c - /proc/pressure/memory for who cannot wait for the next sample.
+/* stall_share.c - how long somebody, and everybody, had to wait: the lines of /proc/pressure.
  *
- * Refuses a line whose share is not a plain decimal of at most 100: what is printed is
- * "%lu.%02lu", and half a number is no number.
+ * Two lines a file, "some avg10=1.23 avg60=.. avg300=.. total=456" and "full ...". Refuses a share
+ * that is not a decimal with two places of at most 100 ("%lu.%02lu" is what is printed), and
+ * a line without its newline: it was cut, perhaps within its last number. Half a number is none.
  */
 #include "platform/linux/stall_share.h"
 
@@ -13,54 +14,78 @@
 
 #define WHOLE 10000u
 
-static bool take_digits(const char **at, unsigned most, unsigned *out_count, uint64_t *out)
+/* Digits at *@at, at least one and as many as there are; false on a sum beyond INT64_MAX too. */
+static bool take_number(const char **at, uint64_t *out)
 {
-    unsigned count = 0;
-    *out = 0;
-    while (**at >= '0' && **at <= '9' && count < most) {
-        *out = *out * 10 + (uint64_t)(*(*at)++ - '0');
-        count++;
+    const char *first = *at;
+    uint64_t n = 0;
+    for (; **at >= '0' && **at <= '9'; (*at)++) {
+        if (__builtin_mul_overflow(n, 10u, &n) ||
+            __builtin_add_overflow(n, (uint64_t)(**at - '0'), &n) || n > INT64_MAX) {
+            return false;
+        }
     }
-    *out_count = count;
-    return count > 0;
+    *out = n;
+    return *at != first;
 }
 
-bool plim_stall_share_parse(const char *line, const char *kind, uint64_t *out)
+static bool take_text(const char **at, const char *text)
 {
-    static const char KEY[] = " avg10=";
-    size_t n = strlen(kind);
-    unsigned count;
+    size_t n = strlen(text);
+    bool is_there = strncmp(*at, text, n) == 0;
+    *at += is_there ? n : 0;
+    return is_there;
+}
+
+/* "1.23", as 123. */
+static bool take_share(const char **at, uint32_t *out)
+{
     uint64_t whole, part;
-    if (strncmp(line, kind, n) != 0 || strncmp(line + n, KEY, sizeof(KEY) - 1) != 0) {
+    if (!take_number(at, &whole) || whole > 100 || *(*at)++ != '.') {
         return false;
     }
-    const char *at = line + n + sizeof(KEY) - 1;
-    if (!take_digits(&at, 3, &count, &whole) || *at++ != '.' ||
-        !take_digits(&at, 2, &count, &part) || count != 2 || (*at != ' ' && *at != 0)) {
+    const char *places = *at;
+    if (!take_number(at, &part) || *at - places != 2) {
         return false;
     }
-    uint64_t share = whole * 100 + part;
-    if (share > WHOLE) {
+    *out = (uint32_t)(whole * 100 + part);
+    return *out <= WHOLE;
+}
+
+/* Behind the kind. The other averages are stepped over, whatever they are. */
+static bool parse_rest(const char *at, const char *end, plim_stall *out)
+{
+    plim_stall found;
+    if (!take_text(&at, " avg10=") || !take_share(&at, &found.share) || *at != ' ') {
         return false;
     }
-    *out = share;
+    at = strstr(at, " total=");
+    if (!at || at > end || !take_text(&at, " total=") || !take_number(&at, &found.total_us) ||
+        (at != end && *at != '\r')) {
+        return false;
+    }
+    *out = found;
     return true;
+}
+
+bool plim_stall_parse(const char *text, const char *kind, plim_stall *out)
+{
+    for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        const char *at = line;
+        if (take_text(&at, kind) && *at == ' ') {
+            return parse_rest(at, end, out);
+        }
+    }
+    return false;
 }
 
 void plim_stall_share_read(const char *root, uint64_t *out_some, uint64_t *out_full)
 {
-    plim_lines lines;
-    *out_some = *out_full = PLIM_UNKNOWN_BYTES;
-    if (plim_lines_open(root, "proc/pressure/memory", &lines, NULL) != PLIM_OK) {
-        return;
-    }
-    for (char *line; (line = plim_lines_next(&lines));) {
-        uint64_t share;
-        if (plim_stall_share_parse(line, "some", &share)) {
-            *out_some = share;
-        } else if (plim_stall_share_parse(line, "full", &share)) {
-            *out_full = share;
-        }
-    }
-    plim_lines_close(&lines);
+    char text[PLIM_STALL_TEXT_BYTES];
+    plim_stall stall;
+    bool is_read = plim_fsroot_read(root, "proc/pressure/memory", text, sizeof(text), NULL);
+    *out_some =
+        is_read && plim_stall_parse(text, "some", &stall) ? stall.share : PLIM_UNKNOWN_BYTES;
+    *out_full =
+        is_read && plim_stall_parse(text, "full", &stall) ? stall.share : PLIM_UNKNOWN_BYTES;
 }

@@ -8,6 +8,7 @@
 #include "platform/linux/counters.h"
 #include "platform/linux/nvmap.h"
 #include "platform/linux/process_share.h"
+#include "platform/linux/stall_share.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,6 +24,7 @@ static void try_line(uint8_t which, char *line)
     uint64_t a = 0, b = 0;
     uint32_t n = 0;
     plim_process_share share;
+    plim_stall stall;
     switch (which % 7) {
     case 0: {
         plim_nvmap_line kind = plim_nvmap_client_parse(line, &n, &a);
@@ -36,7 +38,8 @@ static void try_line(uint8_t which, char *line)
         must(!plim_zram_parse(line, &a) || a <= INT64_MAX);
         break;
     case 3:
-        must(!plim_pressure_parse(line, &n) || n <= 10099);
+        must(!plim_stall_parse(line, "some", &stall) ||
+             (stall.share <= 10000 && stall.total_us <= INT64_MAX));
         break;
     case 4:
         must(!plim_buddy_parse(line, &n, &a) || n < 32);
