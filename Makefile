@@ -35,7 +35,7 @@ HDF5_LIBS   = $(shell pkg-config --libs hdf5)
 AV_LIBS   := -lavformat -lavcodec -lavutil -lswscale
 
 ARENA_SRC    := $(wildcard arena/*.c)
-PLATFORM_SRC := $(wildcard platform/*.c platform/linux/*.c platform/policy/*.c)
+PLATFORM_SRC := $(wildcard platform/*.c platform/*/*.c platform/*/*/*.c)
 SRC_SRC      := $(wildcard src/*.c src/engine/*.c src/tensor/*.c src/backend/*.c \
                   src/backend/onnxruntime/*.c src/episode/*.c src/survey/*.c src/runtime/*.c src/report/*.c)
 LIB_SRC      := $(ARENA_SRC) $(PLATFORM_SRC) $(SRC_SRC)
@@ -44,7 +44,7 @@ VIDEO_SRC    := $(wildcard src/episode/video/*.c)
 VIDEO_OBJ    := $(VIDEO_SRC:%.c=$(B)/%.o)
 HDF5_SRC     := $(wildcard src/survey/hdf5/*.c)
 HDF5_OBJ     := $(HDF5_SRC:%.c=$(B)/%.o)
-TOOLS_SRC    := $(wildcard src/tools/*.c)
+TOOLS_SRC    := $(wildcard src/tools/*.c src/tools/capture/*.c)
 CLI_SRC      := $(TOOLS_SRC) $(wildcard src/tools/plimsoll/*.c)
 CLI_OBJ      := $(CLI_SRC:%.c=$(B)/%.o)
 MEMREPORT_SRC := $(TOOLS_SRC) $(wildcard src/tools/memreport/*.c)

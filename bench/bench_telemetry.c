@@ -22,7 +22,7 @@
 
 #include "arena/snapshot.h"
 #include "bench/support/ticks.h"
-#include "platform/linux/sensors.h"
+#include "platform/linux/sensors/sensors.h"
 
 static plim_sensors sensors;
 static plim_telemetry *telemetry;

@@ -2,7 +2,7 @@
 /* test_probe.c - boards out of constructed folders: what is found, where, and how sure it is. */
 #include <sys/stat.h>
 
-#include "platform/probe.h"
+#include "platform/probe/probe.h"
 #include "test/support/cm.h"
 
 #define BOARD(name) "test/fixtures/boards/" name

@@ -4,7 +4,7 @@
  * The trees are constructed from public descriptions of the boards' sysfs, none was captured. */
 #include <errno.h>
 
-#include "platform/linux/sensors.h"
+#include "platform/linux/sensors/sensors.h"
 #include "test/support/cm.h"
 #include "test/support/made_tree.h"
 

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "platform/probe.h"
-#include "platform/version_text.h"
+#include "platform/probe/probe.h"
+#include "platform/probe/version_text.h"
 #include "test/support/cm.h"
 #include "test/support/made_root.h"
 

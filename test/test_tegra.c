@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_tegra.c - which Jetson module, which power mode, and what they leave open. */
-#include "platform/nvpmodel.h"
-#include "platform/probe.h"
+#include "platform/probe/nvpmodel.h"
+#include "platform/probe/probe.h"
 #include "test/support/made_root.h"
 
 static plim_error err;

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "platform/topology_files.h"
+#include "platform/topology/topology_files.h"
 #include "test/support/cm.h"
 
 static plim_error err;

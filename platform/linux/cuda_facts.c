@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "platform/probe.h"
+#include "platform/probe/probe.h"
 #include "platform/shared_object.h"
 
 enum {

@@ -15,7 +15,7 @@
 
 #include "arena/bytes.h"
 #include "platform/fsroot.h"
-#include "platform/topology_files.h"
+#include "platform/topology/topology_files.h"
 
 #define UNKNOWN      PLIM_UNKNOWN_BYTES
 #define CPUS_ASSUMED 64u /* where nobody says: more than such boards have */

@@ -22,7 +22,7 @@
 #include "arena/bytes.h"
 #include "arena/opts.h"
 #include "arena/snapshot.h"
-#include "platform/linux/sensors.h"
+#include "platform/linux/sensors/sensors.h"
 #include "platform/linux/worker_thread.h"
 #include "src/runtime/transition.h"
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "platform/probe.h"
+#include "platform/probe/probe.h"
 #include "plimsoll/policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "platform/probe.h"
-#include "platform/version_text.h"
+#include "platform/probe/probe.h"
+#include "platform/probe/version_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #ifndef TEST_SUPPORT_SHELF_H
 #define TEST_SUPPORT_SHELF_H
 
-#include "platform/linux/stream_parts.h"
+#include "platform/linux/stream/stream_parts.h"
 #include "test/support/cm.h"
 
 #define SHELF_PAGE       4096u

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "src/tools/capture.h"
+#include "src/tools/capture/capture.h"
 #include "src/tools/facts_print.h"
 #include "src/tools/memreport/memreport.h"
 

@@ -2,7 +2,7 @@
 /* cmd_doctor.c - plimsoll doctor: what this machine is, what is wrong with it, and what to do. */
 #include <string.h>
 
-#include "src/tools/capture.h"
+#include "src/tools/capture/capture.h"
 #include "src/tools/plimsoll/doctor.h"
 
 static const command COMMAND = {

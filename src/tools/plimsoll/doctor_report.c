@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/tools/capture.h"
+#include "src/tools/capture/capture.h"
 #include "src/tools/plimsoll/doctor.h"
 #include "src/tools/plimsoll/tar_write.h"
 
