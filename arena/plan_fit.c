@@ -31,30 +31,15 @@ bool plan_fit_suits(const plan_line *line)
     return (uint64_t)line->piece_count * line->piece_count / 2 * 10 <= VISITS_MAX;
 }
 
-/* Two lists of spans, each in order and apart. */
-static bool is_met_in_spans(const plan_line *line, const plan_piece *a, const plan_piece *b)
-{
-    const plan_span *x = &line->ranks[a->first_span], *y = &line->ranks[b->first_span];
-    const plan_span *x_end = x + a->span_count, *y_end = y + b->span_count;
-    while (x < x_end && y < y_end) {
-        if (x->upper <= y->lower) {
-            x++;
-        } else if (y->upper <= x->lower) {
-            y++;
-        } else {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool do_meet(const plan_line *line, uint32_t a, uint32_t b)
 {
     plan_span x = line->whole[a], y = line->whole[b];
     if (x.lower >= y.upper || y.lower >= x.upper) {
         return false;
     }
-    return !line->has_gaps || is_met_in_spans(line, &line->pieces[a], &line->pieces[b]);
+    const plan_piece *p = &line->pieces[a], *q = &line->pieces[b];
+    return !line->has_gaps || plan_spans_meet(line->ranks + p->first_span, p->span_count,
+                                              line->ranks + q->first_span, q->span_count);
 }
 
 static uint64_t find_gap(const fit *self, uint32_t piece, bool tightest)

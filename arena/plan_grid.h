@@ -25,6 +25,23 @@ typedef struct plan_span {
     uint32_t lower, upper;
 } plan_span;
 
+/* Do any two of them meet? Each list is in order and its spans are apart. O(sum of both). */
+static inline bool plan_spans_meet(const plan_span *x, uint32_t x_count, const plan_span *y,
+                                   uint32_t y_count)
+{
+    const plan_span *x_end = x + x_count, *y_end = y + y_count;
+    while (x < x_end && y < y_end) {
+        if (x->upper <= y->lower) {
+            x++;
+        } else if (y->upper <= x->lower) {
+            y++;
+        } else {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What goes in. */
 typedef struct plan_piece {
     uint64_t size_bytes;             /* > 0 */
@@ -69,6 +86,14 @@ bool plan_grid_init(plan_grid *self, const plan_piece *pieces, size_t piece_coun
 
 /* The capacity in units, rounded up: latest_start is what keeps an item below the real one. */
 uint64_t plan_grid_capacity(const plan_grid *self, uint64_t capacity_bytes);
+
+/* Is there a section in which both items are alive? */
+static inline bool plan_grid_meet(const plan_grid *self, uint32_t a, uint32_t b)
+{
+    const plan_item *x = &self->items[a], *y = &self->items[b];
+    return plan_spans_meet(self->spans + x->first_span, x->span_count, self->spans + y->first_span,
+                           y->span_count);
+}
 
 /* The last unit at which item @i may start; false when it does not fit at all. */
 bool plan_grid_latest(const plan_grid *self, uint32_t i, uint64_t capacity_bytes, uint64_t *latest);

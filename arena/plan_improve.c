@@ -111,32 +111,13 @@ static void lay(plan_improve *self, unsigned char *at)
     plan_chains_lay(&self->chains, self->grid, &at);
 }
 
-/* Several spans each: do any two of them meet? Both lists are sorted. */
-static bool spans_meet(const plan_grid *grid, uint32_t a, uint32_t b)
-{
-    const plan_item *x = &grid->items[a], *y = &grid->items[b];
-    const plan_span *s = grid->spans + x->first_span, *s_end = s + x->span_count;
-    const plan_span *t = grid->spans + y->first_span, *t_end = t + y->span_count;
-    while (s < s_end && t < t_end) {
-        if (s->lower < t->upper && t->lower < s->upper) {
-            return true;
-        }
-        if (s->upper <= t->upper) {
-            s++;
-        } else {
-            t++;
-        }
-    }
-    return false;
-}
-
 static void list_neighbours(plan_improve *self)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < self->count; i++) {
         self->near_from[i] = count;
         for (uint32_t j = 0; j < self->count; j++) {
-            if (i != j && spans_meet(self->grid, i, j)) {
+            if (i != j && plan_grid_meet(self->grid, i, j)) {
                 self->by_low[count] = self->by_high[count] = (uint16_t)j;
                 count++;
             }

@@ -111,24 +111,6 @@ size_t plan_search_scratch_bytes(const plan_grid *grid)
 
 /* ---- what does not change ---- */
 
-static bool share_section(const plan_grid *grid, uint32_t a, uint32_t b)
-{
-    const plan_span *x = grid->spans + grid->items[a].first_span;
-    const plan_span *y = grid->spans + grid->items[b].first_span;
-    const plan_span *x_end = x + grid->items[a].span_count;
-    const plan_span *y_end = y + grid->items[b].span_count;
-    while (x < x_end && y < y_end) {
-        if (x->upper <= y->lower) {
-            x++;
-        } else if (y->upper <= x->lower) {
-            y++;
-        } else {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool has_equal_spans(const plan_grid *grid, uint32_t a, uint32_t b)
 {
     const plan_item *x = &grid->items[a], *y = &grid->items[b];
@@ -186,7 +168,7 @@ static void list_neighbours(plan_search *self)
         }
         uint32_t end = self->first_at[self->last[i]];
         for (uint32_t j = has_gaps ? 0 : self->first_at[first + 1]; j < end; j++) {
-            bool is_near = !has_gaps || (j != i && share_section(grid, i, j));
+            bool is_near = !has_gaps || (j != i && plan_grid_meet(grid, i, j));
             count = is_near ? add_near(self, count, j) : count;
         }
     }
