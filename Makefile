@@ -138,7 +138,8 @@ SHEET_UNITS := sheet sheet_read sheet_report sheet_recorded sheet_recording plai
   figures draw_text draw_bars draw_time draw_table page export
 $(B)/test/fuzz/fuzz_plan_table $(B)/test/fuzz/fuzz_trace_table: \
   $(filter-out %/main.o,$(CLI_OBJ))
-$(B)/test/fuzz/fuzz_sheet: $(addprefix $(B)/src/tools/memreport/,$(addsuffix .o,$(SHEET_UNITS)))
+$(B)/test/fuzz/fuzz_sheet: $(addprefix $(B)/src/tools/memreport/,$(addsuffix .o,$(SHEET_UNITS))) \
+  $(B)/src/tools/xml_text.o
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/test/fuzz/driver.o $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TOOL_LIBS)
 $(B)/bench/bench_plan: $(B)/test/support/plan_jigsaw.o

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "src/tools/memreport/figures.h"
+#include "src/tools/xml_text.h"
 
 typedef struct drawing {
     FILE *to;
@@ -20,8 +21,6 @@ double draw_time(const drawing *d, const figure *f);
 /* Swatches and names of the parts that are @used, wrapped to the width; the height. */
 double draw_legend(const drawing *d, const bool *used, double y);
 
-/* @text for XML: escaped; controls and marks that turn the direction of text become U+FFFD. */
-void draw_escape(FILE *to, const char *text);
 /* @text, cut to what fits into @width at 12 px, escaped. */
 void draw_fitted(FILE *to, const char *text, double width);
 double draw_text_width(const char *text); /* at 12 px, rather too much than too little */

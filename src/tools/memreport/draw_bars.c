@@ -57,7 +57,7 @@ static void put_segment(const drawing *d, const figure_bar *b, unsigned p, doubl
     fprintf(d->to,
             "<rect class=\"%s edge\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.0f\"><title>",
             draw_class((sheet_part)p), x, y, w, STACK_BAR);
-    draw_escape(d->to, b->label);
+    xml_text(d->to, b->label);
     fprintf(d->to, ": %s %s</title></rect>\n", name, draw_size(d, b->parts[p], size, sizeof(size)));
     if (w > draw_text_width(name) + 8 && p != PART_UNATTRIBUTED && p != PART_FREE) {
         fprintf(d->to,
@@ -171,7 +171,7 @@ static double put_list_bar(const drawing *d, const figure_bar *b, double y, doub
         draw_size(d, b->total, size, sizeof(size));
     }
     fprintf(d->to, "<g><title>");
-    draw_escape(d->to, b->label);
+    xml_text(d->to, b->label);
     fprintf(d->to, ": %s</title><text class=\"ink\" x=\"0\" y=\"%.1f\">", size, y + 12);
     draw_fitted(d->to, b->label, (name_width > 0 ? name_width : d->width) - value_width - 8);
     fprintf(d->to, "</text><text class=\"ink\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>",

@@ -14,21 +14,21 @@
 static void head(const drawing *d, const char *text, bool is_figure)
 {
     fprintf(d->to, "<th scope=\"col\"%s>", is_figure ? " class=\"n\"" : "");
-    draw_escape(d->to, text);
+    xml_text(d->to, text);
     fputs("</th>", d->to);
 }
 
 static void name(const drawing *d, const char *text)
 {
     fputs("<tr><th scope=\"row\">", d->to);
-    draw_escape(d->to, text);
+    xml_text(d->to, text);
     fputs("</th>", d->to);
 }
 
 static void cell(const drawing *d, const char *text)
 {
     fputs("<td>", d->to);
-    draw_escape(d->to, text);
+    xml_text(d->to, text);
     fputs("</td>", d->to);
 }
 

@@ -3,7 +3,7 @@
  *
  * One colour a part, in every picture of every report; neighbours in a stack differ in brightness,
  * too, so that the picture survives a grey printer. Unattributed is hatched: it is no part, it is
- * what no part explains. Names come from anywhere and are escaped here and nowhere else.
+ * what no part explains.
  */
 #include <string.h>
 
@@ -95,48 +95,6 @@ void draw_defs(FILE *to)
 
 /* ---- texts ---- */
 
-/* Bytes of a mark that turns the direction of what follows, at @c; 0: none. */
-static size_t turning_mark(const char *c)
-{
-    const unsigned char *u = (const unsigned char *)c;
-    bool is_turning = u[0] == 0xe2 && ((u[1] == 0x80 && u[2] >= 0xaa && u[2] <= 0xae) ||
-                                       (u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9));
-    bool is_control = u[0] == 0xc2 && u[1] >= 0x80 && u[1] < 0xa0;
-    return is_turning ? 3 : is_control ? 2 : u[0] < 0x20 || u[0] == 0x7f ? 1 : 0;
-}
-
-void draw_escape(FILE *to, const char *text)
-{
-    while (*text) {
-        size_t mark = turning_mark(text);
-        if (mark) {
-            fputs("\xef\xbf\xbd", to);
-            text += mark;
-            continue;
-        }
-        switch (*text) {
-        case '&':
-            fputs("&amp;", to);
-            break;
-        case '<':
-            fputs("&lt;", to);
-            break;
-        case '>':
-            fputs("&gt;", to);
-            break;
-        case '"':
-            fputs("&quot;", to);
-            break;
-        case '\'':
-            fputs("&#39;", to);
-            break;
-        default:
-            fputc(*text, to);
-        }
-        text++;
-    }
-}
-
 double draw_text_width(const char *text)
 {
     return LETTER * (double)views_characters(text);
@@ -146,7 +104,7 @@ void draw_fitted(FILE *to, const char *text, double width)
 {
     char cut[512];
     double letters = width / LETTER;
-    draw_escape(to, views_plain(text, letters < 2 ? 2 : (size_t)letters, cut, sizeof(cut)));
+    xml_text(to, views_plain(text, letters < 2 ? 2 : (size_t)letters, cut, sizeof(cut)));
 }
 
 const char *draw_size(const drawing *d, int64_t bytes, char *buffer, size_t room)

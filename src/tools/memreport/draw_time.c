@@ -134,7 +134,7 @@ static void put_events(const plot *p)
         const sheet_event *e = &p->s->events[i];
         double x = x_of(p, e->seconds < p->seconds ? e->seconds : p->seconds);
         fprintf(p->d->to, "<g><title>%g s: ", e->seconds);
-        draw_escape(p->d->to, e->text);
+        xml_text(p->d->to, e->text);
         fprintf(p->d->to,
                 "</title><line class=\"mark\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x,
                 TOP - 6, x, TOP + PLOT);

@@ -86,7 +86,7 @@ static bool put_section(FILE *to, const figure *f, bool si)
 {
     drawing d = {.to = to, .width = WIDE, .si = si};
     fprintf(to, "<section>\n<h2>%s</h2>\n<p class=\"note\">", f->title);
-    draw_escape(to, f->caption);
+    xml_text(to, f->caption);
     fputs("</p>\n", to);
     if (!put_svg(to, f, WIDE, si, "wide") || !put_svg(to, f, NARROW, si, "narrow")) {
         return false;
@@ -117,7 +117,7 @@ bool page_html(FILE *to, const sheet *s, const figures *all, bool si)
           "<meta http-equiv=\"Content-Security-Policy\" "
           "content=\"default-src 'none';style-src 'unsafe-inline'\">\n<title>",
           to);
-    draw_escape(to, s->title);
+    xml_text(to, s->title);
     fputs(" - memreport</title>\n", to);
     put_page_style(to);
     fputs("</head>\n<body>\n<svg width=\"0\" height=\"0\" style=\"position:absolute\" "
@@ -125,9 +125,9 @@ bool page_html(FILE *to, const sheet *s, const figures *all, bool si)
           to);
     draw_defs(to);
     fprintf(to, "</svg>\n<main>\n<p class=\"note\">%s</p>\n<h1>", kind_sentence(s->kind));
-    draw_escape(to, s->title);
+    xml_text(to, s->title);
     fputs("</h1>\n<p class=\"lead\">", to);
-    draw_escape(to, all->lead);
+    xml_text(to, all->lead);
     fputs("</p>\n", to);
     for (size_t i = 0; i < all->count; i++) {
         if (!put_section(to, &all->list[i], si)) {
@@ -157,7 +157,7 @@ static double put_lines(FILE *to, const char *class, const char *text, double wi
         char line[512];
         snprintf(line, sizeof(line), "%.*s", (int)n, text);
         fprintf(to, "<text class=\"%s\" x=\"0\" y=\"%.1f\">", class, y);
-        draw_escape(to, line);
+        xml_text(to, line);
         fputs("</text>\n", to);
         y += 18;
         text += n + (text[n] == ' ');
@@ -203,9 +203,9 @@ bool page_svg(FILE *to, const sheet *s, const figures *all, bool si)
                 "width=\"%.0f\" height=\"%.0f\" font-family=\"system-ui,sans-serif\" "
                 "font-size=\"12\">\n<title>",
                 WIDE + 2 * MARGIN, height + MARGIN, WIDE + 2 * MARGIN, height + MARGIN);
-        draw_escape(to, s->title);
+        xml_text(to, s->title);
         fputs("</title>\n<desc>", to);
-        draw_escape(to, all->lead);
+        xml_text(to, all->lead);
         fputs("</desc>\n<style>\n", to);
         draw_style(to);
         fputs("</style>\n", to);

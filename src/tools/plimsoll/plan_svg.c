@@ -13,6 +13,7 @@
 
 #include "src/tools/plimsoll/plan_file.h"
 #include "src/tools/plimsoll/tool.h"
+#include "src/tools/xml_text.h"
 
 #define WIDTH     1200.0
 #define LEFT      96.0
@@ -50,29 +51,6 @@ static double x_of(const picture *p, double step)
 static double y_of(const picture *p, double bytes)
 {
     return TOP + PLOT - bytes / (double)p->top_bytes * PLOT;
-}
-
-static void put_text(FILE *to, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        switch (c) {
-        case '&':
-            fputs("&amp;", to);
-            break;
-        case '<':
-            fputs("&lt;", to);
-            break;
-        case '>':
-            fputs("&gt;", to);
-            break;
-        case '"':
-            fputs("&quot;", to);
-            break;
-        default:
-            fputc(c < 0x20 || c > 0x7e ? '?' : c, to); /* ids are bytes of any encoding */
-        }
-    }
 }
 
 /* ---- colours ---- */
@@ -162,7 +140,7 @@ static void put_head(const picture *p, const plan_sheet *s)
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
             "height=\"%.0f\" font-family=\"system-ui,sans-serif\" font-size=\"12\">\n<title>",
             WIDTH, HEIGHT, WIDTH, HEIGHT);
-    put_text(p->to, s->title);
+    xml_bytes(p->to, s->title);
     fputs("</title>\n<style>\n"
           ".bg{fill:#ffffff}.on{fill:#ffffff}.ink{fill:#1c2430}.dim{fill:#5c6675}.in{fill:#0d1117}"
           ".grid{stroke:#d8dde4}.axis{stroke:#5c6675}\n"
@@ -181,12 +159,12 @@ static void put_head(const picture *p, const plan_sheet *s)
             "\n</style>\n<rect class=\"bg\" width=\"%.0f\" height=\"%.0f\"/>\n"
             "<text class=\"ink\" x=\"%.0f\" y=\"30\" font-size=\"18\" font-weight=\"600\">",
             WIDTH, HEIGHT, LEFT);
-    put_text(p->to, s->title);
+    xml_bytes(p->to, s->title);
     fprintf(p->to, "</text>\n<text class=\"dim\" x=\"%.0f\" y=\"52\">%zu buffers, height %s", LEFT,
             p->file->count, exact_size(s->height_bytes));
     fprintf(p->to, " (%" PRIu64 " bytes), bound %s: ", s->height_bytes,
             exact_size(s->lower_bound_bytes));
-    put_text(p->to, s->verdict);
+    xml_bytes(p->to, s->verdict);
     fputs("</text>\n", p->to);
 }
 
@@ -264,10 +242,10 @@ static void draw_box(const picture *p, size_t i, box r)
     fprintf(p->to,
             "<rect class=\"%sc%u\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"><title>",
             r.w < 3 || r.h < 3 ? "" : "b ", class_of(p, i), r.x, r.y, r.w, r.h);
-    put_text(p->to, p->file->ids[i]);
+    xml_bytes(p->to, p->file->ids[i]);
     if (p->file->has_owner) {
         fputs(" of ", p->to);
-        put_text(p->to, p->file->owners[i]);
+        xml_bytes(p->to, p->file->owners[i]);
     }
     fprintf(p->to,
             ": %s (%" PRIu64 " bytes), steps %" PRIu32 " to %" PRIu32 ", offset %" PRIu64
@@ -280,7 +258,7 @@ static void draw_box(const picture *p, size_t i, box r)
                 "font-size=\"11\" x=\"%.1f\" y=\"%.1f\">",
                 !p->file->has_owner && class_of(p, i) < 2 ? "on" : "in", r.x + r.w / 2,
                 r.y + r.h / 2 + 4);
-        put_text(p->to, p->file->ids[i]);
+        xml_bytes(p->to, p->file->ids[i]);
         fputs("</text>\n", p->to);
     }
 }
@@ -345,7 +323,7 @@ static void put_legend(const picture *p)
             fprintf(p->to, is_last ? "%s and up" : "under %s",
                     exact_size(is_last ? edge / p->class_factor : edge));
         } else {
-            put_text(p->to, is_last ? "others" : p->owners[n][0] ? p->owners[n] : "no owner");
+            xml_bytes(p->to, is_last ? "others" : p->owners[n][0] ? p->owners[n] : "no owner");
         }
         fputs("</text>\n", p->to);
         x += each;
