@@ -131,7 +131,18 @@ static void what_is_no_file_is_refused_without_waiting(void **state)
     assert_status(plim_account_copy_file("/dev/zero", &copy, &err), PLIM_E_FORMAT);
     assert_status(plim_account_copy_file("/", &copy, &err), PLIM_E_FORMAT);
     assert_status(plim_account_copy_file("/no/such/file", &copy, &err), PLIM_E_NOT_FOUND);
+}
+
+static void a_process_that_is_not_there_is_refused_by_its_number_and_not_as_bytes(void **state)
+{
+    plim_account_copy copy;
+    (void)state;
+
     assert_status(plim_account_copy_process("", 0x7fffffff, &copy, &err), PLIM_E_NOT_FOUND);
+
+    assert_string_equal(err.field, "pid");
+    assert_string_equal(err.found, "process 2147483647");
+    assert_int_equal(err.want, 0);
 }
 
 int main(void)
@@ -143,6 +154,7 @@ int main(void)
         cmocka_unit_test(a_file_cut_anywhere_is_refused_and_never_mapped),
         cmocka_unit_test(an_image_that_claims_gigabytes_is_refused_before_it_is_read),
         cmocka_unit_test(what_is_no_file_is_refused_without_waiting),
+        cmocka_unit_test(a_process_that_is_not_there_is_refused_by_its_number_and_not_as_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,15 @@ static bool is_candidate(const candidates *c, const char *link)
     return false;
 }
 
+/* A process is no number of bytes: it is named in words. */
+static plim_status refuse_process(uint32_t pid, const char *what, const char *wanted,
+                                  plim_error *err)
+{
+    char found[32];
+    snprintf(found, sizeof(found), "process %" PRIu32, pid);
+    return plim_error_set(err, PLIM_E_NOT_FOUND, what, "pid", wanted, found);
+}
+
 static bool is_of(const char *path, uid_t owner, struct stat *st)
 {
     return stat(path, st) == 0 && S_ISREG(st->st_mode) && st->st_uid == owner;
@@ -185,13 +194,13 @@ plim_status plim_account_copy_process(const char *root, uint32_t pid, plim_accou
     plim_folder fds;
     struct stat st;
     memset(out, 0, sizeof(*out));
-    PLIM_TRY(find_candidates(root, pid, &found, err));
     snprintf(folder, sizeof(folder), "proc/%" PRIu32 "/fd", pid);
     int n = snprintf(home, sizeof(home), "%s/proc/%" PRIu32, root ? root : "", pid);
     if (n < 0 || (size_t)n >= sizeof(home) - 32 || stat(home, &st) != 0) {
-        return PLIM_FAIL(err, PLIM_E_NOT_FOUND, .what = "process", .want = pid);
+        return refuse_process(pid, "process", "one that runs", err);
     }
     const uid_t owner = st.st_uid;
+    PLIM_TRY(find_candidates(root, pid, &found, err));
     plim_status status = PLIM_E_NOT_FOUND;
     if (found.count) {
         PLIM_TRY(plim_folder_open(root, folder, &fds, err));
@@ -205,8 +214,7 @@ plim_status plim_account_copy_process(const char *root, uint32_t pid, plim_accou
         plim_folder_close(&fds);
     }
     if (status != PLIM_OK) {
-        return PLIM_FAIL(err, PLIM_E_NOT_FOUND, .what = "the process publishes no account",
-                         .want = pid);
+        return refuse_process(pid, "published account", "a runtime that publishes one", err);
     }
     return PLIM_OK;
 }
