@@ -215,6 +215,20 @@ static void a_drawing_names_what_it_shows(void **state)
     assert_says(out, "&lt;b&amp;&quot;??&gt;");
 }
 
+static void words_that_nobody_can_read_are_no_success(void **state)
+{
+    (void)state;
+    if (access("/dev/full", W_OK) != 0) {
+        skip_because("there is no /dev/full");
+    }
+    tool_write_text("five.csv", FIVE);
+
+    assert_int_equal(run("--help >/dev/full"), 5);
+    assert_int_equal(run("--version >/dev/full"), 5);
+    assert_int_equal(run("pack-plan five.csv --json >/dev/full"), 5);
+    assert_says(errors, "could not be written");
+}
+
 /* ---- replay ---- */
 
 /* Four turns of a loop; the second block of a turn lives into the next. */
@@ -380,6 +394,7 @@ static void real_runs_are_planned_at_their_peak_with_proof(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_that_nobody_can_read_are_no_success),
         cmocka_unit_test(a_table_comes_back_with_offsets),
         cmocka_unit_test(a_plan_goes_through_a_pipe),
         cmocka_unit_test(nothing_under_the_capacity_is_exit_1_and_says_what_is_known),

@@ -84,9 +84,16 @@ static int open_files(live_session *s)
     return !s->out || (r->record && !s->record) ? REPORT_INTERNAL : REPORT_OK;
 }
 
-static bool close_file(FILE *f)
+/* Is all of it there? An earlier write may have failed and the last one not. */
+static bool is_flushed(FILE *f)
 {
-    return !f || f == stdin || (f == stdout ? fflush(f) == 0 : fclose(f) == 0);
+    return fflush(f) == 0 && !ferror(f);
+}
+
+static bool close_written(FILE *f)
+{
+    bool is_whole = !f || is_flushed(f);
+    return (!f || f == stdout || fclose(f) == 0) && is_whole;
 }
 
 /* ---- frames ---- */
@@ -275,9 +282,9 @@ static void show_frame(live_session *s)
         }
         break;
     }
-    well = well && fflush(s->out) == 0;
+    well = is_flushed(s->out) && well;
     if (s->record) {
-        well = live_json(s->record, &s->frame) && fflush(s->record) == 0 && well;
+        well = live_json(s->record, &s->frame) && is_flushed(s->record) && well;
     }
     note_code(s, !well ? REPORT_INTERNAL : v.cap && !run_verdict_is_within(&v) ? REPORT_OVER : 0);
 }
@@ -399,9 +406,11 @@ int live_run(const live_request *given)
     } else if (s->frames == 0 && s->worst == REPORT_INCOMPLETE) {
         s->worst = REPORT_NOTHING;
     }
-    bool well = close_file(s->record);
-    well = close_file(s->replay) && well;
-    well = close_file(s->out) && well;
+    bool well = close_written(s->record);
+    well = close_written(s->out) && well;
+    if (s->replay && s->replay != stdin) {
+        fclose(s->replay);
+    }
     return well ? s->worst : REPORT_INTERNAL;
 }
 

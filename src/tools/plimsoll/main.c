@@ -35,6 +35,16 @@ static void print_help(FILE *to)
                 "manifest, 3 incomplete, 4 nothing readable, 5 the system failed\n");
 }
 
+/* A full disk or a closed pipe must not look like success. */
+static int finish(tool_exit code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return (int)code;
+    }
+    fputs("plimsoll: the output could not be written to its end\n", stderr);
+    return code == TOOL_OK ? TOOL_INTERNAL : (int)code;
+}
+
 int main(int argc, char **argv)
 {
     const char *words[COMMAND_COUNT + 1] = {0};
@@ -45,18 +55,16 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
-        return TOOL_OK;
+        return finish(TOOL_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("plimsoll %s\n", plim_version());
-        return TOOL_OK;
+        return finish(TOOL_OK);
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         words[i] = COMMANDS[i].name;
         if (strcmp(argv[1], COMMANDS[i].name) == 0) {
-            tool_exit code = COMMANDS[i].run(argc - 2, argv + 2);
-            /* A full disk or a closed pipe must not look like success. */
-            return fflush(stdout) != 0 && code == TOOL_OK ? TOOL_INTERNAL : (int)code;
+            return finish(COMMANDS[i].run(argc - 2, argv + 2));
         }
     }
     const char *meant = nearest_word(argv[1], words);
