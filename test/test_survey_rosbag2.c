@@ -4,8 +4,9 @@
 
 #include "src/survey/bag_metadata.h"
 #include "src/survey/bag_sqlite.h"
-#include "test/support/cm.h"
+#include "src/survey/sqlite_library.h"
 #include "test/support/survey_walk.h"
+#include "test/support/tool_run.h"
 
 static plim_error err;
 static plim_survey_feature seen[2][64];
@@ -161,6 +162,121 @@ static void metadata_names_files_without_their_folders(void **state)
     }
 }
 
+/* ---- databases made here ---- */
+
+static const char MESSAGES[] = "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, "
+                               "timestamp INTEGER, data BLOB)";
+
+/* Is @sql done to its end? Rows are passed over. */
+static bool is_done(const plim_sqlite *api, sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    int code = api->prepare_v2(db, sql, -1, &s, NULL);
+    while (code == PLIM_SQLITE_OK || code == PLIM_SQLITE_ROW) {
+        code = api->step(s);
+    }
+    api->finalize(s);
+    return code == PLIM_SQLITE_DONE;
+}
+
+enum { READWRITE = 0x2, CREATE = 0x4 };
+
+/* Runs @statements on the database at @path; false: this library cannot. */
+static bool run_all(const char *path, int flags, const char *const *statements)
+{
+    const plim_sqlite *api = plim_sqlite_library();
+    sqlite3 *db = NULL;
+    bool is_well = true;
+    if (!api) {
+        skip_because("there is no libsqlite3");
+    }
+    assert_int_equal(api->open_v2(path, &db, flags, NULL), PLIM_SQLITE_OK);
+    for (; is_well && *statements; statements++) {
+        is_well = is_done(api, db, *statements);
+    }
+    api->close_v2(db);
+    return is_well;
+}
+
+/* A recording of one message, which lies in what @make_messages makes. */
+static bool make_database(const char *path, const char *make_messages)
+{
+    const char *const statements[] = {
+        "CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT, type TEXT, "
+        "serialization_format TEXT)",
+        "INSERT INTO topics VALUES(1,'/a','pkg/msg/A','cdr')",
+        make_messages,
+        "INSERT INTO messages(id,topic_id,timestamp,data) VALUES(1,1,5,x'0001020304')",
+        NULL,
+    };
+    return run_all(path, READWRITE | CREATE, statements);
+}
+
+static void a_virtual_table_is_known_whatever_its_words_say(void **state)
+{
+    static const char *const HIDE[] = {
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, 'CREATE VIRTUAL', 'CREATE/**/VIRTUAL') "
+        "WHERE name = 'messages'",
+        NULL};
+    char path[512];
+    survey_totals t;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/virtual.db3", cm_tmp());
+    if (!make_database(path,
+                       "CREATE VIRTUAL TABLE messages USING fts5(id, topic_id, timestamp, data)")) {
+        skip_because("libsqlite3 has no fts5");
+    }
+
+    assert_ok(survey_try(path, &t, &err));
+    assert_int_equal(t.incomplete_count, 1);
+    assert_true(run_all(path, READWRITE, HIDE));
+    assert_ok(survey_try(path, &t, &err));
+
+    assert_int_equal(t.incomplete_count, 1);
+    assert_int_equal(t.parts_bytes, t.file_bytes);
+}
+
+static void a_table_named_as_the_pragma_answers_for_nothing(void **state)
+{
+    static const char *const SHADOW[] = {
+        "CREATE TABLE pragma_table_list(schema, name, type)",
+        "INSERT INTO pragma_table_list VALUES('main','messages','table')",
+        "ALTER TABLE messages RENAME TO others",
+        "CREATE VIEW messages AS SELECT * FROM others",
+        NULL,
+    };
+    char path[512];
+    survey_totals t;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/view.db3", cm_tmp());
+    assert_true(make_database(path, MESSAGES));
+    assert_true(run_all(path, READWRITE, SHADOW));
+
+    assert_ok(survey_try(path, &t, &err));
+
+    assert_int_equal(t.incomplete_count, 1);
+}
+
+static void what_a_recording_calls_its_storage_does_nothing_to_a_terminal(void **state)
+{
+    char path[512];
+    (void)state;
+    assert_int_equal(tool_sh("mkdir -p bag"), 0);
+    tool_write_text("bag/metadata.yaml", "rosbag2_bagfile_information:\n"
+                                         "  storage_identifier: odd\033[31m\n"
+                                         "  message_count: 1\n"
+                                         "  relative_file_paths:\n"
+                                         "    - one.db3\n");
+    snprintf(path, sizeof(path), "%s/bag/one.db3", tool_folder());
+    assert_true(make_database(path, MESSAGES));
+
+    assert_int_equal(tool_sh("$memreport dataset bag"), 0);
+
+    assert_says(tool_out, "odd?[31m");
+    assert_null(strchr(tool_out, '\033'));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +285,9 @@ int main(void)
         cmocka_unit_test(looking_leaves_no_file_behind),
         cmocka_unit_test(cut_database_is_incomplete_and_adds_up),
         cmocka_unit_test(metadata_names_files_without_their_folders),
+        cmocka_unit_test(a_virtual_table_is_known_whatever_its_words_say),
+        cmocka_unit_test(a_table_named_as_the_pragma_answers_for_nothing),
+        cmocka_unit_test(what_a_recording_calls_its_storage_does_nothing_to_a_terminal),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, tool_set_up, NULL);
 }

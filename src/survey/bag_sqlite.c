@@ -63,8 +63,27 @@ static plim_status prepare(const database *d, const char *sql, sqlite3_stmt **ou
                : refuse(d, "tables", "topics and messages", "others, or damaged");
 }
 
-/* Both are ordinary tables: a view could be a query without an end. */
-static plim_status check_tables(const database *d)
+static const char *text_of(const database *d, sqlite3_stmt *s, int column)
+{
+    const char *text = (const char *)d->api->column_text(s, column);
+    return text ? text : "";
+}
+
+/* Is it there, and ordinary? By what SQLite made of the schema (PRAGMA table_list, 3.37), not of
+ * its words: a comment inside CREATE VIRTUAL hides it from any comparison. Asked as a statement:
+ * pragma_table_list in a query could be a table of the file. *@is_known: the library can say. */
+static plim_status ask_type(const database *d, const char *pragma, bool *is_known, bool *is_table)
+{
+    sqlite3_stmt *s;
+    PLIM_TRY(prepare(d, pragma, &s));
+    *is_known = d->api->step(s) == PLIM_SQLITE_ROW;
+    *is_table = *is_known && strcmp(text_of(d, s, 2), "table") == 0;
+    d->api->finalize(s);
+    return PLIM_OK;
+}
+
+/* Older libraries take an unknown pragma for nothing to do: there the words must serve. */
+static plim_status check_words(const database *d)
 {
     sqlite3_stmt *s;
     int64_t count = 0;
@@ -78,10 +97,20 @@ static plim_status check_tables(const database *d)
     return count == 2 ? PLIM_OK : refuse(d, "tables", "topics and messages", "others");
 }
 
-static const char *text_of(const database *d, sqlite3_stmt *s, int column)
+/* Both are ordinary tables: a view could be a query without an end. */
+static plim_status check_tables(const database *d)
 {
-    const char *text = (const char *)d->api->column_text(s, column);
-    return text ? text : "";
+    static const char *const PRAGMAS[] = {"PRAGMA main.table_list(topics)",
+                                          "PRAGMA main.table_list(messages)"};
+    PLIM_TRY(check_words(d));
+    for (size_t i = 0; i < sizeof(PRAGMAS) / sizeof(PRAGMAS[0]); i++) {
+        bool is_known, is_table;
+        PLIM_TRY(ask_type(d, PRAGMAS[i], &is_known, &is_table));
+        if (is_known && !is_table) {
+            return refuse(d, "tables", "ordinary ones", "a virtual one");
+        }
+    }
+    return PLIM_OK;
 }
 
 static plim_status read_topics(const database *d)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "src/tools/memreport/recorded.h"
+#include "src/tools/memreport/views.h"
 
 typedef struct dataset_row {
     uint64_t index, frames, disk, memory, window;
@@ -164,11 +165,12 @@ static void print_table(const recorded_walk *self, const dataset_sums *s)
                         .memory = s->sum.memory / s->count};
     dataset_row half = row_at(s, 50), most = row_at(s, 95);
     const char *how = s->every > 1 ? "sampled" : "";
-    char note[64];
+    char note[64], version[64];
     double share = s->sum.memory ? 100.0 * (double)s->groups[0].memory / (double)s->sum.memory : 0;
     printf("%s%s%s   %" PRIu64 " episodes   %" PRIu64 " frames   video %.1f %% of memory (%s)\n\n",
-           info->format, info->version[0] ? " " : "", info->version, s->count, s->sum.frames, share,
-           recorded_pixels(r->pixels));
+           info->format, info->version[0] ? " " : "",
+           views_plain(info->version, SIZE_MAX, version, sizeof(version)), s->count, s->sum.frames,
+           share, recorded_pixels(r->pixels));
     printf("%-10s %10s %12s %12s\n", "", "frames", "on disk", "in memory");
     print_row(r, "mean", &mean, "");
     snprintf(note, sizeof(note), "episode %" PRIu64, s->most.index);
