@@ -146,7 +146,8 @@ PLIM_API const plim_survey_info *plim_survey_get_info(const plim_survey *self);
 /* plim_survey_next - the next episode, by rising index; *@out NULL after the last one.
  * A damaged, missing or undownloaded file makes an episode incomplete, with a warning; the walk
  * goes on. Owns:  lends *@out until the next call.
- * Errors:  what ends the walk: E_IO or E_FORMAT of the index itself, E_RANGE of the memory. */
+ * Errors:  what ends the walk: E_IO or E_FORMAT of the index itself, E_RANGE of the memory, or of
+ *          sizes whose sum over the walk does not fit into 64 bits (field says which). */
 PLIM_API PLIM_MUST_USE plim_status plim_survey_next(plim_survey *self,
                                                     const plim_survey_episode **out,
                                                     plim_error *err);

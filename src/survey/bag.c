@@ -74,6 +74,12 @@ plim_status plim_bag_topic_find(plim_bag *self, const char *name, const char *ty
     return PLIM_OK;
 }
 
+static uint64_t capped_sum(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+    return bytes_add(a, b, &sum) ? sum : UINT64_MAX; /* which the survey refuses by name */
+}
+
 void plim_bag_look(plim_bag *self, uint32_t topic, const uint8_t *head, size_t head_bytes,
                    uint64_t payload_bytes)
 {
@@ -94,7 +100,18 @@ void plim_bag_look(plim_bag *self, uint32_t topic, const uint8_t *head, size_t h
         t->image = size;
     }
     t->image_count++;
-    t->image_pixels += (uint64_t)size.width * size.height;
+    t->image_pixels = capped_sum(t->image_pixels, (uint64_t)size.width * size.height);
+}
+
+void plim_bag_count(plim_bag *self, uint32_t topic, uint64_t message_count, uint64_t payload_bytes,
+                    uint64_t disk_bytes, bool is_share)
+{
+    plim_bag_topic *t = &self->topics[topic];
+    t->message_count = capped_sum(t->message_count, message_count);
+    t->payload_bytes = capped_sum(t->payload_bytes, payload_bytes);
+    t->disk_bytes = capped_sum(t->disk_bytes, disk_bytes);
+    t->is_share = t->is_share || is_share;
+    self->message_count = capped_sum(self->message_count, message_count);
 }
 
 void plim_bag_time(plim_bag *self, int64_t ns)

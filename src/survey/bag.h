@@ -52,6 +52,11 @@ PLIM_MUST_USE plim_status plim_bag_topic_find(plim_bag *self, const char *name, 
 void plim_bag_look(plim_bag *self, uint32_t topic, const uint8_t *head, size_t head_bytes,
                    uint64_t payload_bytes);
 
+/* plim_bag_count - more of @topic; @is_share: its bytes are a share of what is packed together. A
+ * sum that does not fit stays UINT64_MAX, which the survey refuses. */
+void plim_bag_count(plim_bag *self, uint32_t topic, uint64_t message_count, uint64_t payload_bytes,
+                    uint64_t disk_bytes, bool is_share);
+
 void plim_bag_time(plim_bag *self, int64_t ns);
 
 /* The topics as features of the survey's episode, their bytes taken from the container @name. */

@@ -226,21 +226,18 @@ static uint64_t unpacked_bytes(const database *d, const plim_bag_database_topic 
         size > (uint64_t)1 << 31) {
         return t->payload_bytes;
     }
-    double ratio = (double)size / (double)stored; /* below 2^31: stored is at least 1 */
-    return (uint64_t)((double)t->payload_bytes * ratio);
+    double all = (double)t->payload_bytes * ((double)size / (double)stored);
+    return all < 0x1p64 ? (uint64_t)all : UINT64_MAX;
 }
 
 static void give(const database *d, const int64_t times[2])
 {
     for (uint32_t i = 0; i < d->work->topic_count; i++) {
         const plim_bag_database_topic *t = &d->work->topics[i];
-        plim_bag_topic *topic = &d->bag->topics[t->topic];
         bool is_packed = d->work->is_packed && t->message_count;
-        topic->message_count += t->message_count;
-        topic->payload_bytes += is_packed ? unpacked_bytes(d, t) : t->payload_bytes;
-        topic->disk_bytes += t->payload_bytes;
-        topic->is_share = topic->is_share || is_packed;
-        d->bag->message_count += t->message_count;
+        plim_bag_count(d->bag, t->topic, t->message_count,
+                       is_packed ? unpacked_bytes(d, t) : t->payload_bytes, t->payload_bytes,
+                       is_packed);
     }
     if (d->row_count) {
         plim_bag_time(d->bag, times[0]);

@@ -235,14 +235,10 @@ static plim_status finish(plim_mcap_work *w, plim_error *err)
     PLIM_TRY(plim_mcap_look(w, err));
     for (uint32_t i = 0; i < w->channel_count; i++) {
         const plim_mcap_channel *c = &w->channels[i];
-        plim_bag_topic *topic = &bag->topics[c->topic];
         counted += c->message_count;
-        topic->message_count += c->message_count;
-        topic->payload_bytes += c->payload_bytes;
-        topic->disk_bytes += c->disk_bytes;
-        topic->is_share = topic->is_share || c->is_share;
+        plim_bag_count(bag, c->topic, c->message_count, c->payload_bytes, c->disk_bytes,
+                       c->is_share);
     }
-    bag->message_count += counted;
     bag->file_bytes += w->file->size_bytes;
     if (w->stated_messages != UINT64_MAX && w->stated_messages != counted) {
         plim_bag_warn(bag, "statistics-differ", "", "the statistics state another message count");

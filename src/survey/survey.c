@@ -2,8 +2,7 @@
 /* survey.c - the walk over a recorded data set that every reader shares.
  *
  * Decides which reader reads a path, where memory starts and ends for each episode, and what a
- * warning is. Adds up an episode's disk bytes from its parts, so that the whole never says
- * something else than the parts.
+ * warning is.
  * Invariant: what next took is given back before the next one; the memory of a walk does not grow
  * with the number of episodes.
  */
@@ -76,7 +75,9 @@ static void contain(plim_survey_container *list, uint32_t *count, const char *na
         snprintf(list[i].name, sizeof(list[i].name), "%s", name);
         ++*count;
     }
-    list[i].bytes += bytes;
+    if (!bytes_add(list[i].bytes, bytes, &list[i].bytes)) {
+        list[i].bytes = UINT64_MAX; /* adding up refuses it by its name */
+    }
 }
 
 void plim_survey_contain(plim_survey *self, const char *name, uint64_t bytes)
@@ -92,7 +93,9 @@ void plim_survey_share(plim_survey *self, const char *name, uint64_t bytes)
 void plim_survey_count_file(plim_survey *self, uint64_t bytes)
 {
     self->info.file_count++;
-    self->info.file_bytes += bytes;
+    if (!bytes_add(self->info.file_bytes, bytes, &self->info.file_bytes)) {
+        self->info.file_bytes = UINT64_MAX;
+    }
 }
 
 /* FNV-1a: enough to tell a few hundred lines apart. */
@@ -250,24 +253,6 @@ const plim_survey_info *plim_survey_get_info(const plim_survey *self)
     return &self->info;
 }
 
-/* The whole is what its parts say. */
-static plim_status add_up(plim_survey *self, plim_error *err)
-{
-    plim_survey_episode *e = &self->episode;
-    uint64_t sum = 0;
-    bool fits = true;
-    for (uint32_t i = 0; i < e->feature_count; i++) {
-        fits = fits && bytes_add(sum, e->features[i].disk_bytes, &sum);
-    }
-    for (uint32_t i = 0; i < e->container_count; i++) {
-        fits = fits && bytes_add(sum, e->containers[i].bytes, &sum);
-    }
-    e->disk_bytes = sum;
-    return fits ? PLIM_OK
-                : plim_error_set(err, PLIM_E_RANGE, "episode", "bytes on disk", "a size",
-                                 "too large");
-}
-
 plim_status plim_survey_next(plim_survey *self, const plim_survey_episode **out, plim_error *err)
 {
     bool is_end = false;
@@ -282,7 +267,9 @@ plim_status plim_survey_next(plim_survey *self, const plim_survey_episode **out,
     if (status != PLIM_OK || is_end) {
         return status;
     }
-    PLIM_TRY(add_up(self, err));
+    status = plim_survey_add_up(&self->sums, &self->episode, err);
+    self->is_over = status != PLIM_OK;
+    PLIM_TRY(status);
     *out = &self->episode;
     return PLIM_OK;
 }

@@ -108,8 +108,11 @@ static uint64_t frame_bytes(const plim_survey_feature *f, uint64_t side, uint64_
     uint64_t wide = side > 16 ? side : 16;
     uint64_t width = ((uint64_t)f->width + wide - 1) / wide * wide;
     uint64_t height = ((uint64_t)f->height + side - 1) / side * side + lines_more;
-    uint64_t bits = width * height * (f->pixel_bits ? f->pixel_bits : 12);
-    return bits / 8 + 64;
+    uint64_t bits;
+    return bytes_mul(width, height, &bits) &&
+                   bytes_mul(bits, f->pixel_bits ? f->pixel_bits : 12, &bits)
+               ? bits / 8 + 64
+               : UINT64_MAX;
 }
 
 uint32_t plim_survey_decoder(const plim_survey_feature *feature, uint64_t *bytes)
@@ -130,6 +133,8 @@ uint32_t plim_survey_decoder(const plim_survey_feature *feature, uint64_t *bytes
         uint64_t apart = feature->keyframe_apart ? feature->keyframe_apart : 8;
         frames = (uint32_t)(apart < 8 ? apart : 8) + 2;
     }
-    *bytes = frames * frame_bytes(feature, is_av1 ? 128 : 32, is_av1 ? 0 : 2);
+    if (!bytes_mul(frame_bytes(feature, is_av1 ? 128 : 32, is_av1 ? 0 : 2), frames, bytes)) {
+        *bytes = UINT64_MAX;
+    }
     return frames;
 }

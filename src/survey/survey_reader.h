@@ -56,11 +56,17 @@ typedef struct plim_survey_reader {
     void (*close)(plim_survey *self); /* NULL: nothing but memory to give back */
 } plim_survey_reader;
 
+/* Of all episodes of a walk; memory_bytes of the form that takes most, with decoders. */
+typedef struct plim_survey_sums {
+    uint64_t disk_bytes, memory_bytes, worklog_bytes, frames;
+} plim_survey_sums;
+
 struct plim_survey {
     const plim_survey_reader *reader;
     plim_survey_opts opts;
     plim_survey_info info;
     plim_survey_episode episode;
+    plim_survey_sums sums;
     plim_survey_feature *features; /* room for feature_limit; episode.features */
     uint32_t feature_limit;
     void *state; /* the reader's own */
@@ -108,6 +114,11 @@ void plim_survey_count_file(plim_survey *self, uint64_t bytes);
 void plim_survey_warn(plim_survey *self, const char *code, const char *feature, uint64_t bytes,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 void plim_survey_lost(plim_survey *self, const char *feature, const plim_error *err);
+
+/* plim_survey_add_up - @episode->disk_bytes from its parts, and all of it onto @self.
+ * Errors:  E_RANGE  a sum does not fit: field says which, detail at what; nothing changed. */
+PLIM_MUST_USE plim_status plim_survey_add_up(plim_survey_sums *self, plim_survey_episode *episode,
+                                             plim_error *err);
 
 /* plim_survey_pictures - width, height, channels, pixels and memory_bytes of @frames equal
  * frames. @pixel_bits: of the native form. False: the product overflows. */
