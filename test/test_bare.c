@@ -537,7 +537,10 @@ static void a_damaged_model_never_crashes_the_scan(void **state)
         }
         put(in("f.onnx"), bytes, n);
         int fd = open(in("f.onnx"), O_RDONLY | O_CLOEXEC);
-        plim_status status = plim_onnx_external_scan(fd, "f", n, count_one, &found, &err);
+        plim_file_bytes file = {fd, "f"};
+        plim_byte_source source = plim_byte_source_of(&file, n);
+        plim_weights weights = {.is_known = false};
+        plim_status status = plim_onnx_scan(&source, count_one, &found, &weights, &err);
         assert_true(status == PLIM_OK || status == PLIM_E_FORMAT);
         close(fd);
     }

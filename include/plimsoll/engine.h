@@ -55,6 +55,14 @@ typedef enum plim_build_kind {
     PLIM_BUILD_PORTABLE = 4, /* not tied to a GPU (ONNX, .ort, safetensors) */
 } plim_build_kind;
 
+/* Bytes of the constants by their type. [0] is types that plim_dtype has no number for. A type that
+ * is packed into another (int4 in uint8) counts as what it is stored in. */
+#define PLIM_WEIGHT_TYPES 24
+typedef struct plim_weights {
+    uint64_t bytes[PLIM_WEIGHT_TYPES]; /* by plim_dtype */
+    bool is_known;                     /* false: nobody could read them, and all is 0 */
+} plim_weights;
+
 typedef struct plim_card_range { /* one profile's shapes for one tensor */
     int64_t min[PLIM_TENSOR_RANK_MAX], opt[PLIM_TENSOR_RANK_MAX], max[PLIM_TENSOR_RANK_MAX];
 } plim_card_range;
@@ -67,7 +75,7 @@ typedef struct plim_card_tensor {
     plim_card_range profiles[PLIM_CARD_PROFILES_MAX];
 } plim_card_tensor;
 
-typedef struct plim_card { /* plain; 104088 bytes: place it in a region or static, not on a stack */
+typedef struct plim_card { /* plain; 104288 bytes: place it in a region or static, not on a stack */
     plim_engine_name name;
     char backend[32];            /* "onnxruntime", "tensorrt", "null" */
     char format[32];             /* "onnx+weights", "plan", "ort", "safetensors", "raw" */
@@ -96,6 +104,7 @@ typedef struct plim_card { /* plain; 104088 bytes: place it in a region or stati
     char power_mode[32];        /* of the board while it was built, informative */
     char precision_default[16]; /* what the policy would have chosen; "": it was followed */
     bool version_compatible;    /* later TensorRTs may load it, see plim_card_match */
+    plim_weights weights;       /* as the artifact holds them; writing fills them in */
     uint32_t profile_count, tensor_count;
     plim_card_tensor tensors[PLIM_CARD_TENSORS_MAX];
 } plim_card;
@@ -133,6 +142,11 @@ PLIM_API PLIM_MUST_USE plim_status plim_card_match(const plim_card *card, const 
 PLIM_API void plim_card_note(const plim_card *card, plim_facts *facts);
 PLIM_API void plim_card_note_support(const plim_card *card, const plim_policy *policy,
                                      plim_facts *facts);
+
+/* plim_weights_precision - the type that most bytes have, as policies name it: "fp32", "fp16",
+ * "bf16", "fp8", "fp4", "int8" (signed or not), "int4", ..., "other"; "" when nothing is known or
+ * there are no weights. Of equals, the first of plim_dtype. */
+PLIM_API const char *plim_weights_precision(const plim_weights *weights);
 
 /* plim_card_check_calibration - does this calibration cache belong to this engine?
  * Errors:  E_CORRUPT  digests differ; detail says "rebuild the engine".
@@ -211,7 +225,8 @@ typedef struct plim_pack_result {
  * Streams the inputs, tries every LZ4 chunk by decoding it in place exactly as the loader
  * will, writes to a temporary file beside @path, syncs, and renames: a kill at any point
  * leaves the old file or the new one.
- * @card's payload_root and payload_bytes are filled in.
+ * @card's payload_root and payload_bytes are filled in, and, where the format can be read, weights
+ * and precision_found: what was found goes before what the caller thought.
  * Memory:  three chunks, the codec's state, the card's text and the section list, from
  *          plim_provider_mmap, for the length of the call.
  * Errors:  E_IO, E_ARG, E_RANGE, E_NOT_FOUND an input; E_MISMATCH the file name contradicts the
@@ -341,6 +356,18 @@ PLIM_API PLIM_MUST_USE plim_status plim_engine_verify(plim_engine_file *self, vo
                                                       size_t scratch_bytes,
                                                       const plim_load_opts *opts,
                                                       plim_load_stats *stats, plim_error *err);
+
+/* plim_engine_weights - the types of the weights, from the artifact itself and not from its card.
+ *
+ * Reads the graph of an ONNX model (external data count by their shapes, which must have the bytes)
+ * or the header of a safetensors file, every chunk that it touches against its digest. Other
+ * formats stay unknown: is_known is false, which is no error.
+ * @scratch as for plim_engine_verify.
+ * Errors:  E_FORMAT  not what its format says, or shapes without bytes; E_CORRUPT, E_IO, E_ARG.
+ */
+PLIM_API PLIM_MUST_USE plim_status plim_engine_weights(plim_engine_file *self, void *scratch,
+                                                       size_t scratch_bytes, plim_weights *out,
+                                                       plim_error *err);
 
 /* ---- profile check ---- */
 

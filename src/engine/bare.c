@@ -234,12 +234,12 @@ static plim_status add_tensors(bare_reader *b, const uint8_t *head, plim_error *
                          .want = b->head_bytes, .have = json_bytes + 8);
     }
     const char *json = (const char *)head + 8;
-    PLIM_TRY(plim_safetensors_parse(json, json_bytes, b->file_bytes, NULL, &count, err));
+    PLIM_TRY(plim_safetensors_parse(json, json_bytes, b->file_bytes, NULL, &count, NULL, err));
     PLIM_TRY(plim_home_take(b->home, (count + 1) * sizeof(plim_section), &sections, err));
     plim_section *list = sections;
     list[0] = b->self->sections[0];
     list[0].kind = PLIM_SECTION_OTHER;
-    PLIM_TRY(plim_safetensors_parse(json, json_bytes, b->file_bytes, list + 1, &count, err));
+    PLIM_TRY(plim_safetensors_parse(json, json_bytes, b->file_bytes, list + 1, &count, NULL, err));
     b->self->sections = list;
     b->self->section_count = (size_t)count + 1;
     return PLIM_OK;

@@ -82,6 +82,7 @@ static plim_status inspect_safetensors(writer *w, int fd, plim_error *err)
     uint64_t json_bytes;
     uint64_t count;
     plim_scratch scratch;
+    plim_weights weights = {.is_known = true};
     uint64_t bytes = w->parts[0].bytes;
     memset(first, 0, sizeof(first));
     PLIM_TRY(plim_engine_read_at(fd, w->path, first, bytes < 8 ? (size_t)bytes : 8, 0, err));
@@ -99,15 +100,29 @@ static plim_status inspect_safetensors(writer *w, int fd, plim_error *err)
     }
     count = json_bytes / 50 + 1;
     if (status == PLIM_OK) {
-        status = plim_safetensors_parse((char *)head + 8, json_bytes, bytes, sections, &count, err);
+        status = plim_safetensors_parse((char *)head + 8, json_bytes, bytes, sections, &count,
+                                        &weights, err);
     }
     plim_scratch_close(&scratch);
-    return status;
+    PLIM_TRY(status);
+    plim_weights_note(&weights, w->card);
+    return PLIM_OK;
+}
+
+static plim_status inspect_onnx(writer *w, int fd, plim_error *err)
+{
+    plim_file_bytes file = {fd, w->path};
+    plim_byte_source source = plim_byte_source_of(&file, w->parts[0].bytes);
+    plim_weights weights = {.is_known = true};
+    PLIM_TRY(plim_onnx_scan(&source, add_external, w, &weights, err));
+    plim_weights_note(&weights, w->card);
+    return PLIM_OK;
 }
 
 static plim_status inspect(writer *w, int fd, plim_error *err)
 {
     const char *format = w->card->format;
+    w->card->weights = (plim_weights){.is_known = false};
     if (strcmp(format, "safetensors") == 0) {
         return inspect_safetensors(w, fd, err);
     }
@@ -115,7 +130,7 @@ static plim_status inspect(writer *w, int fd, plim_error *err)
         return plim_plan_header_check(fd, w->path, w->parts[0].bytes, w->card, err);
     }
     if (strncmp(format, "onnx", 4) == 0) {
-        return plim_onnx_external_scan(fd, w->path, w->parts[0].bytes, add_external, w, err);
+        return inspect_onnx(w, fd, err);
     }
     return PLIM_OK;
 }

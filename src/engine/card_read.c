@@ -77,16 +77,43 @@ static plim_status read_target(reader *r, const json_t *object, plim_card *card)
     return plim_json_text(r, object, "tensorrt", false, card->tensorrt, sizeof(card->tensorrt));
 }
 
+/* "bytes": {"float32": 1024, "other": 8} */
+static plim_status read_weights(reader *r, const json_t *object, plim_card *card)
+{
+    const char *names[PLIM_WEIGHT_TYPES + 1] = {NULL};
+    unsigned types[PLIM_WEIGHT_TYPES], count = 0;
+    for (unsigned i = 0; i < PLIM_WEIGHT_TYPES; i++) {
+        if (i == 0 || plim_dtype_bits((plim_dtype)i)) {
+            names[count] = i ? plim_dtype_name((plim_dtype)i) : "other";
+            types[count++] = i;
+        }
+    }
+    PLIM_TRY(plim_json_keys(r, object, names));
+    for (unsigned i = 0; i < count; i++) {
+        PLIM_TRY(plim_json_u64(r, object, names[i], INT64_MAX, &card->weights.bytes[types[i]]));
+    }
+    card->weights.is_known = true;
+    return PLIM_OK;
+}
+
 static plim_status read_precision(reader *r, const json_t *object, plim_card *card)
 {
-    static const char *const keys[] = {"asked", "found", "default", NULL};
+    static const char *const keys[] = {"asked", "found", "default", "bytes", NULL};
     PLIM_TRY(plim_json_keys(r, object, keys));
     PLIM_TRY(plim_json_text(r, object, "asked", false, card->precision_asked,
                             sizeof(card->precision_asked)));
     PLIM_TRY(plim_json_text(r, object, "found", false, card->precision_found,
                             sizeof(card->precision_found)));
-    return plim_json_text(r, object, "default", false, card->precision_default,
-                          sizeof(card->precision_default));
+    PLIM_TRY(plim_json_text(r, object, "default", false, card->precision_default,
+                            sizeof(card->precision_default)));
+    const json_t *bytes = json_object_get(object, "bytes");
+    if (!bytes) {
+        return PLIM_OK;
+    }
+    plim_json_enter_key(r, "bytes");
+    PLIM_TRY(read_weights(r, bytes, card));
+    plim_json_leave(r);
+    return PLIM_OK;
 }
 
 static plim_status read_flag(reader *r, const json_t *object, const char *key, bool *out)

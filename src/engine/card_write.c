@@ -106,12 +106,37 @@ static plim_status say_target(sink *to, const plim_card *c, plim_error *err)
     return PLIM_OK;
 }
 
+/* The table of bytes by type, as an object inside "precision". */
+static plim_status say_weights(part *p, const plim_weights *w)
+{
+    bool is_first = true;
+    if (!w->is_known) {
+        return PLIM_OK;
+    }
+    next_member(p, "bytes");
+    for (unsigned i = 1; i <= PLIM_WEIGHT_TYPES; i++) {
+        unsigned type = i % PLIM_WEIGHT_TYPES; /* types without a number last */
+        const char *name = type ? plim_dtype_name((plim_dtype)type) : "other";
+        if (w->bytes[type] > INT64_MAX ||
+            (w->bytes[type] && type && !plim_dtype_bits((plim_dtype)type))) {
+            return refuse("precision.bytes", "known types", p->err);
+        }
+        if (w->bytes[type]) {
+            plim_text_say(p->to, "%s\"%s\": %" PRIu64, is_first ? "{" : ", ", name, w->bytes[type]);
+            is_first = false;
+        }
+    }
+    plim_text_say(p->to, is_first ? "{}" : "}");
+    return PLIM_OK;
+}
+
 static plim_status say_build(sink *to, const plim_card *c, plim_error *err)
 {
     part p = {to, "precision", false, err};
     PLIM_TRY(text_member(&p, "asked", c->precision_asked, sizeof(c->precision_asked)));
     PLIM_TRY(text_member(&p, "found", c->precision_found, sizeof(c->precision_found)));
     PLIM_TRY(text_member(&p, "default", c->precision_default, sizeof(c->precision_default)));
+    PLIM_TRY(say_weights(&p, &c->weights));
     end_part(&p);
     if ((unsigned)c->build > PLIM_BUILD_PORTABLE) {
         return refuse("build.kind", "a known kind", err);

@@ -18,7 +18,11 @@
 #include "src/engine/digest.h"
 #include "src/engine/scratch.h"
 #include "src/engine/source.h"
+#include "src/engine/weights.h"
 #include "src/engine/write.h"
+
+/* What filling in the payload and the weights may add to the card's text. */
+#define CARD_GROWTH_BYTES 1280u
 
 typedef struct packer {
     plim_atomic_file file;
@@ -173,6 +177,36 @@ static plim_status put_file(packer *p, plim_card *card, plim_error *err)
     return plim_atomic_commit(&p->file, err);
 }
 
+/* One input, while sections are laid out and before the body is read. */
+typedef struct input_bytes {
+    plim_source_list *list;
+    size_t section;
+} input_bytes;
+
+static plim_status read_input(void *context, void *out, size_t size, uint64_t offset,
+                              plim_error *err)
+{
+    const input_bytes *in = context;
+    uint64_t from = in->list->sections[in->section].offset_bytes;
+    return plim_source_read(in->list, out, from + offset, size, err);
+}
+
+/* What the weights are, where the format can be read; what the caller thought otherwise stands. */
+static plim_status find_weights(packer *p, plim_card *card, plim_error *err)
+{
+    plim_weights weights = {.is_known = false};
+    size_t index = plim_weights_section(card->format, p->source.sections, p->source.input_count);
+    if (index < p->source.input_count) {
+        input_bytes in = {&p->source, index};
+        const plim_section *s = &p->source.sections[index];
+        plim_byte_source source = {
+            .read = read_input, .context = &in, .size_bytes = s->size_bytes, .path = s->name};
+        PLIM_TRY(plim_weights_scan(&source, card->format, &weights, err));
+    }
+    plim_weights_note(&weights, card);
+    return PLIM_OK;
+}
+
 /* Sections and payload first, then how long the card's text will be, then the layout. */
 static plim_status lay_out(packer *p, plim_card *card, const plim_pack_input *inputs,
                            size_t input_count, plim_error *err)
@@ -180,6 +214,7 @@ static plim_status lay_out(packer *p, plim_card *card, const plim_pack_input *in
     PLIM_TRY(plim_source_open(&p->source, inputs, input_count, p->source.sections, err));
     card->payload_bytes = p->head.payload_bytes = p->source.payload_bytes;
     card->has_payload_root = true;
+    PLIM_TRY(find_weights(p, card, err));
     size_t bytes = 0;
     plim_status status = plim_card_format(card, NULL, 0, &bytes, err);
     if (status != PLIM_E_RANGE || bytes == 0) {
@@ -199,10 +234,9 @@ static plim_status pack(packer *p, const char *path, plim_card *card, const plim
     size_t bytes = 0;
     PLIM_TRY(plim_pack_check_place(path, card, err));
     (void)!plim_card_format(card, NULL, 0, &bytes, NULL);
-    /* What filling in the payload may add to the text. */
     p->head = (plim_container_head){.chunk_bytes = p->opts->chunk_bytes,
                                     .section_count = (uint32_t)input_count,
-                                    .card_bytes = bytes + 256};
+                                    .card_bytes = bytes + CARD_GROWTH_BYTES};
     PLIM_TRY(take_scratch(p, input_count, err));
     PLIM_TRY(lay_out(p, card, inputs, input_count, err));
     if (!plim_digest_start(&p->root)) {

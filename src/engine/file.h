@@ -84,6 +84,13 @@ plim_status plim_engine_root(const plim_engine_file *self, uint8_t out[PLIM_DIGE
 plim_status plim_engine_check_root(const plim_engine_file *self,
                                    const uint8_t root[PLIM_DIGEST_BYTES], plim_error *err);
 
+/* One chunk, checked and decoded, into a window of its whole pages; and whether @scratch holds any
+ * chunk of @self. Errors: as plim_engine_verify. */
+plim_status plim_engine_read_chunk(const plim_engine_file *self, size_t index,
+                                   unsigned char *window, plim_error *err);
+plim_status plim_engine_check_scratch(const plim_engine_file *self, const void *scratch,
+                                      size_t scratch_bytes, plim_error *err);
+
 const char *plim_engine_base_name(const char *path);
 
 /* One block of @home with the object, its card, tables of these sizes and a copy of @path. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onnx_external.h - which tensors of an ONNX model lie in other files. */
+/* onnx_external.h - which tensors of an ONNX model lie in other files, and of what types. */
 #ifndef ENGINE_ONNX_EXTERNAL_H
 #define ENGINE_ONNX_EXTERNAL_H
 
 #include <stdbool.h>
 
 #include "src/engine/beneath.h"
+#include "src/engine/weights.h"
 
 typedef struct plim_onnx_external {
     char location[PLIM_BENEATH_BYTES];
@@ -13,12 +14,14 @@ typedef struct plim_onnx_external {
     bool has_length; /* false: to the end of the file */
 } plim_onnx_external;
 
-/* Calls @each for every tensor with external data, in file order; its failure ends the scan.
- * Errors: E_FORMAT not protobuf, an unknown key, or no location; E_IO. */
-plim_status plim_onnx_external_scan(int fd, const char *path, uint64_t file_bytes,
-                                    plim_status (*each)(void *context,
-                                                        const plim_onnx_external *tensor,
-                                                        plim_error *err),
-                                    void *context, plim_error *err);
+typedef plim_status (*plim_onnx_each)(void *context, const plim_onnx_external *tensor,
+                                      plim_error *err);
+
+/* Calls @each (NULL: nobody) for every tensor with external data, in file order; its failure ends
+ * the scan. @weights (NULL: not wanted) gets the bytes of every tensor added by type.
+ * Errors: E_FORMAT not protobuf, an unknown key, no location, or with @weights a shape that the
+ * tensor's bytes do not fill; those of @source. */
+plim_status plim_onnx_scan(const plim_byte_source *source, plim_onnx_each each, void *context,
+                           plim_weights *weights, plim_error *err);
 
 #endif

@@ -17,6 +17,7 @@
 #include "arena/bytes.h"
 #include "src/engine/file.h"
 #include "src/engine/printable.h"
+#include "src/engine/weights.h"
 
 typedef struct reader {
     const char *text;
@@ -27,6 +28,7 @@ typedef struct reader {
 typedef struct entry {
     const char *name;
     uint64_t name_bytes, bits, elements, begin, end;
+    plim_dtype dtype;
 } entry;
 
 static plim_status refuse(const reader *r, plim_status status, const char *wanted)
@@ -126,21 +128,39 @@ static bool is_text(const char *text, uint64_t bytes, const char *want)
     return bytes == strlen(want) && memcmp(text, want, (size_t)bytes) == 0;
 }
 
-static plim_status dtype(reader *r, uint64_t *bits)
+static plim_status dtype(reader *r, entry *e)
 {
     static const struct {
         const char *name;
         uint64_t bits;
-    } known[] = {{"BOOL", 8},    {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8},
-                 {"F8_E8M0", 8}, {"I16", 16}, {"U16", 16}, {"F16", 16},    {"BF16", 16},
-                 {"I32", 32},    {"U32", 32}, {"F32", 32}, {"I64", 64},    {"U64", 64},
-                 {"F64", 64},    {"C64", 64}, {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}};
+        plim_dtype dtype;
+    } known[] = {{"BOOL", 8, PLIM_BOOL},
+                 {"U8", 8, PLIM_U8},
+                 {"I8", 8, PLIM_I8},
+                 {"F8_E5M2", 8, PLIM_F8E5M2},
+                 {"F8_E4M3", 8, PLIM_F8E4M3},
+                 {"F8_E8M0", 8, PLIM_DTYPE_NONE},
+                 {"I16", 16, PLIM_I16},
+                 {"U16", 16, PLIM_U16},
+                 {"F16", 16, PLIM_F16},
+                 {"BF16", 16, PLIM_BF16},
+                 {"I32", 32, PLIM_I32},
+                 {"U32", 32, PLIM_U32},
+                 {"F32", 32, PLIM_F32},
+                 {"I64", 64, PLIM_I64},
+                 {"U64", 64, PLIM_U64},
+                 {"F64", 64, PLIM_F64},
+                 {"C64", 64, PLIM_DTYPE_NONE},
+                 {"F4", 4, PLIM_F4E2M1},
+                 {"F6_E2M3", 6, PLIM_DTYPE_NONE},
+                 {"F6_E3M2", 6, PLIM_DTYPE_NONE}};
     const char *name;
     uint64_t bytes;
     PLIM_TRY(plain(r, &name, &bytes));
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (is_text(name, bytes, known[i].name)) {
-            *bits = known[i].bits;
+            e->bits = known[i].bits;
+            e->dtype = known[i].dtype;
             return PLIM_OK;
         }
     }
@@ -194,9 +214,7 @@ static plim_status members(reader *r, entry *e)
             return refuse(r, PLIM_E_FORMAT, "dtype, shape and data_offsets, each once");
         }
         seen |= which;
-        PLIM_TRY(which == 1   ? dtype(r, &e->bits)
-                 : which == 2 ? shape(r, &e->elements)
-                              : offsets(r, e));
+        PLIM_TRY(which == 1 ? dtype(r, e) : which == 2 ? shape(r, &e->elements) : offsets(r, e));
     } while (next_is(r, ','));
     PLIM_TRY(expect(r, '}', "the end of a tensor"));
     return seen == 7 ? PLIM_OK : refuse(r, PLIM_E_FORMAT, "dtype, shape and data_offsets");
@@ -335,7 +353,8 @@ plim_status plim_safetensors_header_bytes(const uint8_t first[8], uint64_t file_
 }
 
 plim_status plim_safetensors_parse(const char *json, uint64_t json_bytes, uint64_t file_bytes,
-                                   plim_section *sections, uint64_t *count, plim_error *err)
+                                   plim_section *sections, uint64_t *count, plim_weights *weights,
+                                   plim_error *err)
 {
     reader r = {json, 0, json_bytes, err};
     uint64_t data_offset = 8 + json_bytes;
@@ -356,6 +375,10 @@ plim_status plim_safetensors_parse(const char *json, uint64_t json_bytes, uint64
         } else {
             PLIM_TRY(members(&r, &e));
             PLIM_TRY(check_entry(&r, &e, file_bytes - data_offset));
+            if (weights) {
+                uint64_t bytes;
+                PLIM_TRY(plim_weights_add(weights, e.dtype, e.elements, e.bits, &bytes, err));
+            }
             if (n == PLIM_ENGINE_SECTIONS_MAX - 1 || (sections && n == *count)) {
                 return refuse(&r, PLIM_E_RANGE, "fewer tensors");
             }

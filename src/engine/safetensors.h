@@ -13,8 +13,10 @@ plim_status plim_safetensors_header_bytes(const uint8_t first[8], uint64_t file_
 
 /* Parses the JSON behind those 8 bytes. Without @sections only counts the tensors; with it
  * (room for that count) gives a section per tensor, sorted, offsets from the file's start.
+ * @weights (NULL: not wanted) gets their bytes added by type.
  * Errors: E_FORMAT with "byte N", E_RANGE, E_UNSUPPORTED an unknown dtype. */
 plim_status plim_safetensors_parse(const char *json, uint64_t json_bytes, uint64_t file_bytes,
-                                   plim_section *sections, uint64_t *count, plim_error *err);
+                                   plim_section *sections, uint64_t *count, plim_weights *weights,
+                                   plim_error *err);
 
 #endif

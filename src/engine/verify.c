@@ -42,8 +42,8 @@ static plim_status name_chunk(plim_status status, const plim_engine_file *self, 
     return status;
 }
 
-static plim_status check_chunk(const plim_engine_file *self, size_t index, unsigned char *window,
-                               plim_error *err)
+plim_status plim_engine_read_chunk(const plim_engine_file *self, size_t index,
+                                   unsigned char *window, plim_error *err)
 {
     const plim_chunk *c = &self->chunks[index];
     const plim_stream_file *file = &self->files[c->file_index];
@@ -72,10 +72,13 @@ static plim_status check_chunk(const plim_engine_file *self, size_t index, unsig
     return PLIM_OK;
 }
 
-static plim_status check_opts(const plim_engine_file *self, const void *scratch,
-                              size_t scratch_bytes, plim_error *err)
+plim_status plim_engine_check_scratch(const plim_engine_file *self, const void *scratch,
+                                      size_t scratch_bytes, plim_error *err)
 {
     uint64_t want = 0;
+    if (!scratch && self->chunk_count) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "scratch for verifying");
+    }
     for (size_t i = 0; i < self->chunk_count; i++) {
         want = room_of(&self->chunks[i]) > want ? room_of(&self->chunks[i]) : want;
     }
@@ -111,7 +114,7 @@ static plim_status check_chunks(const plim_engine_file *self, void *scratch,
     for (size_t i = 0; i < self->chunk_count; i++) {
         const plim_chunk *c = &self->chunks[i];
         PLIM_TRY(check_caller(o, start, err));
-        PLIM_TRY(check_chunk(self, i, scratch, err));
+        PLIM_TRY(plim_engine_read_chunk(self, i, scratch, err));
         done->chunk_count++;
         done->lz4_chunk_count += c->codec == PLIM_CODEC_LZ4;
         done->payload_bytes += c->raw_bytes;
@@ -133,7 +136,7 @@ plim_status plim_engine_verify(plim_engine_file *self, void *scratch, size_t scr
     if (!self || (!scratch && self->chunk_count) || !opts_take(&o, sizeof(o), opts)) {
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "engine, scratch and options");
     }
-    PLIM_TRY(check_opts(self, scratch, scratch_bytes, err));
+    PLIM_TRY(plim_engine_check_scratch(self, scratch, scratch_bytes, err));
     advise_files(self, POSIX_FADV_RANDOM);
     plim_status status = check_chunks(self, scratch, &o, &done, err);
     advise_files(self, POSIX_FADV_DONTNEED);

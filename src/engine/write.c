@@ -28,7 +28,9 @@ plim_status plim_pack_check_place(const char *path, const plim_card *card, plim_
 plim_pack_card_state plim_pack_card_save(const plim_card *card)
 {
     plim_pack_card_state state = {.has_root = card->has_payload_root,
-                                  .payload_bytes = card->payload_bytes};
+                                  .payload_bytes = card->payload_bytes,
+                                  .weights = card->weights};
+    memcpy(state.precision_found, card->precision_found, sizeof(state.precision_found));
     memcpy(state.root, card->payload_root, PLIM_DIGEST_BYTES);
     return state;
 }
@@ -38,4 +40,6 @@ void plim_pack_card_restore(plim_card *card, const plim_pack_card_state *state)
     memcpy(card->payload_root, state->root, PLIM_DIGEST_BYTES);
     card->has_payload_root = state->has_root;
     card->payload_bytes = state->payload_bytes;
+    card->weights = state->weights;
+    memcpy(card->precision_found, state->precision_found, sizeof(card->precision_found));
 }

@@ -17,6 +17,8 @@ typedef struct plim_pack_card_state {
     uint8_t root[PLIM_DIGEST_BYTES];
     bool has_root;
     uint64_t payload_bytes;
+    plim_weights weights;
+    char precision_found[16];
 } plim_pack_card_state;
 plim_pack_card_state plim_pack_card_save(const plim_card *card);
 void plim_pack_card_restore(plim_card *card, const plim_pack_card_state *state);

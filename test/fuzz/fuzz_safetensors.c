@@ -21,14 +21,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const char *json = (const char *)data + 8;
-    if (plim_safetensors_parse(json, json_bytes, size, NULL, &count, &err) != PLIM_OK) {
+    if (plim_safetensors_parse(json, json_bytes, size, NULL, &count, NULL, &err) != PLIM_OK) {
         return 0;
     }
     if (count > SECTIONS) {
         return 0;
     }
-    uint64_t cursor = 8 + json_bytes;
-    if (plim_safetensors_parse(json, json_bytes, size, sections, &count, &err) != PLIM_OK) {
+    uint64_t cursor = 8 + json_bytes, sum = 0;
+    plim_weights weights = {.is_known = true};
+    if (plim_safetensors_parse(json, json_bytes, size, sections, &count, &weights, &err) !=
+        PLIM_OK) {
         return 0;
     }
     for (uint64_t i = 0; i < count; i++) {
@@ -37,7 +39,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         cursor += sections[i].size_bytes;
     }
-    if (cursor != size) {
+    for (unsigned i = 0; i < PLIM_WEIGHT_TYPES; i++) {
+        sum += weights.bytes[i];
+    }
+    if (cursor != size || sum != size - 8 - json_bytes) {
         abort();
     }
     return 0;

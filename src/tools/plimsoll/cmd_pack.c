@@ -75,8 +75,8 @@ static tool_exit make_card(const pack_options *o, plim_card *card)
              o->precision ? o->precision : "fp32");
     snprintf(card->backend, sizeof(card->backend), "%s", o->backend);
     snprintf(card->format, sizeof(card->format), "%s", o->format ? o->format : "raw");
-    snprintf(card->precision_asked, sizeof(card->precision_asked), "%s", card->name.precision);
-    snprintf(card->precision_found, sizeof(card->precision_found), "%s", card->name.precision);
+    snprintf(card->precision_asked, sizeof(card->precision_asked), "%s",
+             o->precision ? o->precision : ""); /* what is found, packing finds out */
     card->build = PLIM_BUILD_PORTABLE;
     return TOOL_OK;
 }
@@ -116,8 +116,10 @@ static tool_exit target_path(const pack_options *o, const plim_card *card, char 
     return TOOL_OK;
 }
 
-static void print_result(const char *path, const plim_pack_result *r, bool json)
+static void print_result(const char *path, const plim_card *card, const plim_pack_result *r,
+                         bool json)
 {
+    const char *found = card->precision_found, *asked = card->precision_asked;
     char root[2 * PLIM_DIGEST_BYTES + 1];
     for (size_t i = 0; i < PLIM_DIGEST_BYTES; i++) {
         snprintf(root + 2 * i, 3, "%02x", r->root[i]);
@@ -126,13 +128,20 @@ static void print_result(const char *path, const plim_pack_result *r, bool json)
         printf("{\"schema\":\"plimsoll-pack/1\",\"path\":");
         json_text(stdout, path);
         printf(",\"payload\":%" PRIu64 ",\"file\":%" PRIu64 ",\"chunks\":%" PRIu64
-               ",\"lz4_chunks\":%" PRIu64 ",\"root\":\"%s\"}\n",
+               ",\"lz4_chunks\":%" PRIu64 ",\"root\":\"%s\",\"precision_found\":",
                r->payload_bytes, r->file_bytes, r->chunk_count, r->lz4_chunk_count, root);
+        json_text(stdout, found);
+        puts("}");
         return;
     }
     printf("%s\n  payload %s in %" PRIu64 " chunks (%" PRIu64 " LZ4), file %s\n  root %s\n", path,
            tool_size(r->payload_bytes), r->chunk_count, r->lz4_chunk_count,
            tool_size(r->file_bytes), root);
+    printf("  precision %s%s\n", found[0] ? found : "not known",
+           card->weights.is_known || !found[0] ? "" : " (the card's word alone)");
+    if (found[0] && asked[0] && strcmp(found, asked) != 0) {
+        fprintf(stderr, "plimsoll: pack: %s was asked for and %s came out\n", asked, found);
+    }
 }
 
 static tool_exit pack(const pack_options *o, plim_card *card)
@@ -170,7 +179,7 @@ static tool_exit pack(const pack_options *o, plim_card *card)
     if (rc != PLIM_OK) {
         return tool_refuse("pack", &err);
     }
-    print_result(path, &result, o->json);
+    print_result(path, card, &result, o->json);
     return TOOL_OK;
 }
 
