@@ -16,6 +16,7 @@
 #include "plimsoll/episode.h"
 #include "plimsoll/facts.h"
 #include "plimsoll/headroom.h"
+#include "plimsoll/heat.h"
 #include "plimsoll/load.h"
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"
@@ -317,11 +318,12 @@ static const layout layouts[] = {
     AT(plim_box_reader, account, 328),
     AT(plim_box_reader, private_words, 1312),
 
-    SIZE(plim_runtime_opts, 168),
+    SIZE(plim_runtime_opts, 184),
     AT(plim_runtime_opts, seal, 80),
     AT(plim_runtime_opts, sysroot, 112),
     AT(plim_runtime_opts, black_box_bytes, 136),
     AT(plim_runtime_opts, telemetry_period_ms, 144),
+    AT(plim_runtime_opts, transition_context, 176),
     SIZE(plim_engine_spec, 168),
     AT(plim_engine_spec, prepack, 44),
     AT(plim_engine_spec, load, 88),
@@ -375,9 +377,15 @@ static const layout layouts[] = {
     SIZE(plim_machine_row, 88),
     AT(plim_machine_row, peak_bytes, 80),
     SIZE(plim_machine_peer, 64),
-    SIZE(plim_machine, 24032),
+    SIZE(plim_heat_clock, 48),
+    AT(plim_heat_clock, max_hz, 40),
+    SIZE(plim_heat, 680),
+    AT(plim_heat, clock_count, 96),
+    AT(plim_heat, clocks, 104),
+    SIZE(plim_machine, 24712),
     AT(plim_machine, account, 200),
     AT(plim_machine, rows, 1504),
+    AT(plim_machine, heat, 24032),
     SIZE(plim_machine_opts, 56),
     AT(plim_machine_opts, with_gpu, 48),
     SIZE(plim_report_row, 96),

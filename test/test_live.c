@@ -84,7 +84,7 @@ static void what_is_not_known_is_na_in_every_form(void **state)
     assert_int_equal(run_board("--pid 4242 --json"), 0);
     assert_says(out, "\"pressure_centipercent\":null");
     assert_int_equal(run_board("--pid 4242 --csv"), 0);
-    assert_says(out, ",heap,2097152,,kernel\n");
+    assert_says(out, ",heap,2097152,,kernel,bytes\n");
     assert_int_equal(run_board("--pid 4242 --prometheus"), 0);
     assert_null(strstr(out, "pressure"));
     assert_null(strstr(out, "null"));
@@ -115,6 +115,69 @@ static void frames_follow_their_schema_one_a_line(void **state)
     }
     json_decref(frame);
     json_decref(schema);
+}
+
+/* The lines of the page that are about heat, from "heat" to the blank line behind them. */
+static const char *heat_lines(const char *name)
+{
+    char root[PATH_MAX], *from;
+    assert_non_null(realpath(name, root));
+    assert_int_equal(tool_sh("$memreport live --root %s --once", root), 0);
+    from = strstr(out, "\nheat ");
+    assert_non_null(from);
+    char *end = strstr(from, "\n\n");
+    assert_non_null(end);
+    end[1] = 0;
+    return from + 1;
+}
+
+static void heat_and_throttling_are_told_and_what_is_not_known_is_not_fine(void **state)
+{
+    (void)state;
+    assert_string_equal(heat_lines(BOARD),
+                        "heat      hottest 91.2 C (tj); THROTTLED (gpu-throttle-alert); "
+                        "power 7.7 W;\n"
+                        "          over-current 0, 0, 7\n"
+                        "clock cap gpu 612 of 918 MHz; emc not known; cpu0 1498 of 1984 MHz;\n"
+                        "          cpu4 1498 of 1984 MHz\n");
+    assert_string_equal(heat_lines("test/fixtures/boards/orin-nx-16-15w"),
+                        "heat      hottest zone not known; throttling not known; power not known;\n"
+                        "          over-current not known\n"
+                        "clock cap gpu 612 of 918 MHz; emc not known\n");
+    assert_string_equal(heat_lines("test/fixtures/boards/rk3588"),
+                        "heat      hottest zone not known; throttling not known; power not known;\n"
+                        "          over-current not known\n"
+                        "clock cap gpu 1000 MHz, the chip's not known; emc not known\n");
+    assert_string_equal(heat_lines("test/fixtures/boards/pc"),
+                        "heat      hottest zone not known; throttling not known; power not known;\n"
+                        "          over-current not known\n"
+                        "clock cap gpu not known; emc not known\n");
+}
+
+static void heat_is_in_every_form_for_machines(void **state)
+{
+    (void)state;
+
+    assert_int_equal(run_board("--json"), 0);
+    assert_says(out,
+                "\"heat\":{\"throttled\":true,\"alert\":\"gpu-throttle-alert\",\"zone\":\"tj\","
+                "\"hottest_millicelsius\":91250,\"power_milliwatts\":7722,"
+                "\"over_current_1\":0,\"over_current_2\":0,\"over_current_3\":7,"
+                "\"clocks\":[{\"name\":\"gpu\",\"now_hz\":306000000,"
+                "\"cap_hz\":612000000,\"max_hz\":918000000},"
+                "{\"name\":\"emc\",\"now_hz\":null,\"cap_hz\":null,\"max_hz\":null}");
+    assert_int_equal(run_board("--csv"), 0);
+    assert_says(out, "time_ms,pid,place,name,now,peak,known,unit\n");
+    assert_says(out, ",0,heat,temperature.hottest,91250,,kernel,mC\n");
+    assert_says(out, ",0,heat,throttled,1,,kernel,flag\n");
+    assert_says(out, ",0,heat,clock.gpu.cap,612000000,,kernel,Hz\n");
+    assert_says(out, ",0,heat,clock.emc.cap,,,kernel,Hz\n");
+    assert_int_equal(run_board("--prometheus"), 0);
+    assert_says(out, "\nplimsoll_machine_temperature_celsius{zone=\"tj\"} 91.250\n");
+    assert_says(out, "\nplimsoll_machine_throttled 1\n");
+    assert_says(out, "\nplimsoll_machine_over_current_total{alarm=\"3\"} 7\n");
+    assert_says(out, "\nplimsoll_machine_clock_cap_hertz{clock=\"gpu\"} 612000000\n");
+    assert_null(strstr(out, "clock=\"emc\""));
 }
 
 /* Each line a comment or name{labels} number; each metric with HELP and TYPE before it, once. */
@@ -148,7 +211,9 @@ static void prometheus_text_is_well_formed(void **state)
         assert_true(line[n] == ' ' || (line[n] == '{' && value[-1] == '}'));
         assert_true(strstr(metric, "_bytes") || strstr(metric, "_total") ||
                     strstr(metric, "_ratio") || strstr(metric, "_info") ||
-                    strstr(metric, "_milliseconds"));
+                    strstr(metric, "_milliseconds") || strstr(metric, "_celsius") ||
+                    strstr(metric, "_watts") || strstr(metric, "_hertz") ||
+                    strstr(metric, "_throttled"));
     }
 }
 
@@ -423,6 +488,8 @@ int main(void)
         cmocka_unit_test(a_pipe_gets_one_plain_frame_that_fits),
         cmocka_unit_test(what_is_not_known_is_na_in_every_form),
         cmocka_unit_test(frames_follow_their_schema_one_a_line),
+        cmocka_unit_test(heat_and_throttling_are_told_and_what_is_not_known_is_not_fine),
+        cmocka_unit_test(heat_is_in_every_form_for_machines),
         cmocka_unit_test(prometheus_text_is_well_formed),
         cmocka_unit_test(prometheus_is_renamed_into_place),
         cmocka_unit_test(a_recording_plays_back_the_same_frames),

@@ -610,6 +610,34 @@ static void a_frame_survives_json_and_back(void **state)
     assert_adds_up(&later);
 }
 
+static void heat_survives_json_and_its_absence_is_not_known(void **state)
+{
+    static const char *const WRONG[] = {"{\"throttled\":1", "[{\"throttled\":true",
+                                        "{\"throttled\":\"no\""};
+    static char changed[sizeof(json.text)];
+    (void)state;
+    gather_at(BOARD, 4242, &machine);
+    json.used = json.limit = 0;
+    assert_ok(plim_machine_json(&machine, into_buffer, &json, &err));
+
+    assert_ok(plim_machine_parse(json.text, json.used, &later, &err));
+    assert_memory_equal(&later.heat, &machine.heat, sizeof(machine.heat));
+    assert_int_equal(later.heat.hottest_mc, 91250);
+
+    char *at = strstr(json.text, ",\"heat\":{\"throttled\":true");
+    assert_non_null(at);
+    for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+        int n = snprintf(changed, sizeof(changed), "%.*s,\"heat\":%s%s", (int)(at - json.text),
+                         json.text, WRONG[i], at + strlen(",\"heat\":{\"throttled\":true"));
+        assert_status(plim_machine_parse(changed, (size_t)n, &later, &err), PLIM_E_FORMAT);
+    }
+    strcpy(at, "}"); /* a recording from before there was heat */
+    assert_ok(plim_machine_parse(json.text, strlen(json.text), &later, &err));
+    assert_true(later.heat.throttled == PLIM_HEAT_UNKNOWN);
+    assert_true(later.heat.hottest_mc == PLIM_HEAT_UNKNOWN);
+    assert_int_equal(later.heat.clock_count, 0);
+}
+
 static void a_frame_that_was_tampered_with_is_refused(void **state)
 {
     static char changed[sizeof(json.text)];
@@ -679,6 +707,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(any_process_is_shown_as_far_as_the_kernel_tells),
         cmocka_unit_test(whole_less_a_window_of_one_is_what_arithmetic_says),
         cmocka_unit_test(a_frame_survives_json_and_back),
+        cmocka_unit_test(heat_survives_json_and_its_absence_is_not_known),
         cmocka_unit_test(a_frame_that_was_tampered_with_is_refused),
         cmocka_unit_test(a_sink_that_stops_is_said),
         cmocka_unit_test(wrong_arguments_are_refused),

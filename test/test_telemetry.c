@@ -418,6 +418,15 @@ static void a_child_of_fork_has_no_thread_and_says_so(void **state)
 
 /* ---- in a runtime ---- */
 
+static uint64_t heard_last, heard_throttles; /* written by one thread, read when it has gone */
+
+static void hear_runtime(void *context, const plim_transition *t)
+{
+    assert_ptr_equal(context, &heard_last);
+    heard_last += t->number == heard_last + 1; /* stays behind when one is left out */
+    heard_throttles += t->kind == PLIM_TRANSITION_THROTTLE;
+}
+
 static plim_runtime *runtime_at(uint32_t period_ms, const char *box)
 {
     plim_runtime *runtime = NULL;
@@ -425,6 +434,8 @@ static plim_runtime *runtime_at(uint32_t period_ms, const char *box)
     o.sysroot = tree_root;
     o.telemetry_period_ms = period_ms;
     o.black_box_path = box;
+    o.on_transition = hear_runtime;
+    o.transition_context = &heard_last;
     logged.used = 0;
     logged.text[0] = 0;
     assert_ok(plim_runtime_open(&o, &runtime, &err));
@@ -509,6 +520,7 @@ static void transitions_reach_log_and_box_once_each_and_in_order(void **state)
     (void)state;
     char path[4200];
     size_t throttles = 0, box_throttles = 0, samples = 0;
+    heard_throttles = heard_last = 0;
     one_zone("tell");
     snprintf(path, sizeof(path), "%s/tell.box", cm_tmp());
     plim_runtime *runtime = runtime_at(1, path);
@@ -522,6 +534,8 @@ static void transitions_reach_log_and_box_once_each_and_in_order(void **state)
     assert_int_equal(throttles, 20);
     assert_int_equal(box_throttles, 20);
     assert_int_equal(told, kept);
+    assert_int_equal(heard_throttles, 20);
+    assert_int_equal(heard_last, told);
     assert_true(samples >= 20);
 }
 

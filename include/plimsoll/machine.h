@@ -19,6 +19,7 @@
 #ifndef PLIMSOLL_MACHINE_H
 #define PLIMSOLL_MACHINE_H
 
+#include "plimsoll/heat.h"
 #include "plimsoll/platform.h"
 #include "plimsoll/report.h"
 
@@ -87,6 +88,7 @@ typedef struct plim_machine {
     size_t peer_count, row_count;
     plim_machine_peer peers[PLIM_MACHINE_PEERS_MAX];
     plim_machine_row rows[PLIM_MACHINE_ROWS_MAX];
+    plim_heat heat; /* of the machine, read once with the rest */
 } plim_machine;
 
 typedef struct plim_machine_opts {
@@ -112,7 +114,7 @@ static inline plim_machine_opts plim_machine_opts_default(void)
  * where not. Memory is bounded whatever the number of processes.
  * Owns:    borrows all; gives nothing.
  * Threads: any.
- * Cost:    one small file for each process; the mappings of @pid.
+ * Cost:    one small file for each process; the mappings of @pid; plim_heat_read's.
  * Errors:  E_NOT_FOUND no such process or account; E_FORMAT not an account, or no meminfo;
  *          E_RANGE too many rows or files; E_IO. */
 PLIM_API PLIM_MUST_USE plim_status plim_machine_gather(const plim_machine_opts *opts,

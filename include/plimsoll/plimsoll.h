@@ -22,6 +22,7 @@
 #include "plimsoll/episode.h"
 #include "plimsoll/facts.h"
 #include "plimsoll/headroom.h"
+#include "plimsoll/heat.h"
 #include "plimsoll/load.h"
 #include "plimsoll/machine.h"
 #include "plimsoll/plan.h"

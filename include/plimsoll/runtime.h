@@ -64,6 +64,10 @@ typedef struct plim_runtime_opts {
                                    * temperatures on its caller's, at most once a second */
     const plim_facts *facts;      /* of the machine, copied; NULL: host's, or probed without one */
     const plim_policy *policy;    /* rules that engines are admitted by; NULL: the built-in ones */
+    /* Told each transition after the log was: within open, then from the telemetry's thread. It
+     * may not call back into the runtime. NULL: nobody */
+    void (*on_transition)(void *context, const plim_transition *transition);
+    void *transition_context;
 } plim_runtime_opts;
 
 /* Engines alive at once in one runtime. */

@@ -436,6 +436,7 @@ plim_status plim_machine_gather(const plim_machine_opts *opts, plim_machine *out
     out->limit_cgroup_bytes = out->limit_address_bytes = out->limit_locked_bytes =
         PLIM_UNKNOWN_BYTES;
     take_head(&o, out);
+    plim_heat_read(o.root, &out->heat);
     plim_status status = gather(&o, out, err);
     if (status != PLIM_OK) {
         memset(out, 0, sizeof(*out));

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "plimsoll/machine.h"
-#include "src/report/rows.h"
+#include "src/report/heat_parts.h"
 
 static void put_u64(plim_report_out *out, const char *key, uint64_t bytes)
 {
@@ -105,7 +105,9 @@ plim_status plim_machine_json(const plim_machine *m, plim_report_sink sink, void
         plim_report_put(&out, "%s", i ? "," : "");
         put_row(&out, &m->rows[i]);
     }
-    plim_report_put(&out, "]}");
+    plim_report_put(&out, "],\"heat\":");
+    plim_heat_put(&out, &m->heat);
+    plim_report_put(&out, "}");
     if (out.failed) {
         return PLIM_FAIL(err, PLIM_E_IO, .what = "JSON of a machine");
     }
@@ -289,6 +291,10 @@ static void read_frame(reader *r, json_t *root, plim_machine *m)
     read_process(r, json_object_get(root, "process"), m);
     read_peers(r, json_object_get(root, "peers"), m);
     read_rows(r, json_object_get(root, "rows"), m);
+    const char *wrong = plim_heat_parse(json_object_get(root, "heat"), &m->heat);
+    if (wrong) {
+        refuse(r, wrong, "a figure of the heat, or null", "something else");
+    }
 }
 
 plim_status plim_machine_parse(const char *json, size_t json_bytes, plim_machine *out,

@@ -136,6 +136,8 @@ struct plim_runtime {
     plim_log log;
     const char *sysroot; /* kept from the options; "" this machine */
     plim_telemetry *telemetry;
+    void (*on_transition)(void *context, const plim_transition *transition); /* NULL: nobody */
+    void *transition_context;
     bool box_sample_due; /* of the thread that takes samples */
     _Atomic bool said_unknown;
     pthread_mutex_t lock, arena_lock;

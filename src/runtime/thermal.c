@@ -61,6 +61,9 @@ static void log_transition(void *context, const plim_transition *t)
              t->name, t->is_on ? "true" : "false", t->before, t->after, t->number, t->ns,
              t->os_errno);
     self->box_sample_due = true;
+    if (self->on_transition) {
+        self->on_transition(self->transition_context, t);
+    }
 }
 
 static void keep_sample(void *context, const plim_telemetry_sample *sample)
@@ -76,6 +79,8 @@ plim_status plim_runtime_sense_open(plim_runtime *self, const plim_runtime_opts 
                                     plim_error *err)
 {
     plim_telemetry_opts o = plim_telemetry_opts_default();
+    self->on_transition = opts->on_transition;
+    self->transition_context = opts->transition_context;
     o.root = opts->sysroot;
     o.period_ms = opts->telemetry_period_ms;
     o.room_low_bytes =

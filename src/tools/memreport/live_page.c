@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* live_page.c - one frame as lines of text: the equation, place by place.
  *
- * Decides what a reader sees first: the machine and the process in a sentence each, then one bold
- * line for each place with its parts under it, then the total, then what is beside the sum. Parts
- * that are and were nothing are left out. On a screen that is too low the smallest parts
+ * Decides what a reader sees first: the machine, its heat and the process in a sentence each, then
+ * one bold line for each place with its parts under it, then the total, then what is beside the
+ * sum. Parts that are and were nothing are left out. On a screen that is too low the smallest parts
  * go, and a line says how many; the places' own lines always stay, so the sum can be checked by
  * eye. Nothing is longer than the columns that were given.
  */
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/tools/heat_text.h"
 #include "src/tools/memreport/live.h"
 
 #define BOLD  "\033[1m"
@@ -32,6 +33,7 @@ typedef struct page_out {
     bool is_hidden[PLIM_MACHINE_ROWS_MAX];
     size_t order[PLIM_MACHINE_ROWS_MAX];
     size_t hidden_count;
+    heat_text heat;
 } page_out;
 
 static void __attribute__((format(printf, 2, 3))) put(page_out *o, const char *format, ...)
@@ -276,6 +278,15 @@ static void put_machine(page_out *o)
         size(o, m->available_bytes, b, sizeof(b)), pressure);
 }
 
+static void put_heat(page_out *o)
+{
+    for (size_t i = 0; i < o->heat.count; i++) {
+        const bool is_red = i == 0 && o->m->heat.throttled == 1;
+        put(o, "%s%s%s", is_red ? paint(o, RED) : "", o->heat.lines[i],
+            is_red ? paint(o, PLAIN) : "");
+    }
+}
+
 static const char *limit(const page_out *o, uint64_t bytes, char *buffer, size_t room)
 {
     return bytes == PLIM_UNKNOWN_BYTES ? "none" : size(o, bytes, buffer, room);
@@ -403,6 +414,7 @@ static size_t fixed_lines(const page_out *o)
 {
     const plim_machine *m = o->m;
     size_t n = 2 + 2 + 2; /* the machine; a blank and the head; the rule and the total */
+    n += o->heat.count;
     n += m->pid ? 5u + (m->declared_bytes != 0) : 0u;
     for (unsigned place = 0; place < PLIM_PLACE_OUTSIDE; place++) {
         n += has_rows(o, (plim_place)place);
@@ -420,8 +432,10 @@ void live_page_fill(live_page *self, const plim_machine *m, const live_track *tr
     self->count = 0;
     o->name_columns = is_wide ? 44 : 32;
     sort_rows(o);
+    heat_text_fill(&o->heat, &m->heat);
     fit(o, fixed_lines(o));
     put_machine(o);
+    put_heat(o);
     put_process(o);
     put(o, "%s", "");
     put(o, "%s%-*s%12s%12s%12s  %s%s%s", paint(o, DIM), o->name_columns, "", "now", "peak",

@@ -37,16 +37,48 @@ static void put_field(FILE *to, const char *text)
     putc('"', to);
 }
 
-static void put_known(FILE *to, int64_t bytes)
+_Static_assert(PLIM_HEAT_UNKNOWN == PLIM_REPORT_NONE, "one word for what is not known");
+
+static void put_known(FILE *to, int64_t value)
 {
-    if (bytes != PLIM_REPORT_NONE) {
-        fprintf(to, "%" PRId64, bytes);
+    if (value != PLIM_REPORT_NONE) {
+        fprintf(to, "%" PRId64, value);
     }
 }
 
 void live_csv_head(FILE *to)
 {
-    fputs("time_ms,pid,place,name,now_bytes,peak_bytes,known\n", to);
+    fputs("time_ms,pid,place,name,now,peak,known,unit\n", to);
+}
+
+/* A row of the place "heat", which has no peak. */
+static void csv_heat(FILE *to, const plim_machine *m, const char *name, const char *unit,
+                     int64_t value)
+{
+    fprintf(to, "%" PRIu64 ",%" PRIu32 ",heat,", m->time_ms, m->pid);
+    put_field(to, name);
+    putc(',', to);
+    put_known(to, value);
+    fprintf(to, ",,kernel,%s\n", unit);
+}
+
+static void csv_reading(FILE *to, const plim_machine *m, plim_telemetry_id id, int64_t value)
+{
+    csv_heat(to, m, plim_telemetry_key(id), plim_telemetry_unit(id), value);
+}
+
+static void csv_clocks(FILE *to, const plim_machine *m)
+{
+    char name[PLIM_TELEMETRY_ROW_NAME + 16];
+    for (uint32_t i = 0; i < m->heat.clock_count; i++) {
+        const plim_heat_clock *c = &m->heat.clocks[i];
+        const int64_t rates[] = {c->now_hz, c->cap_hz, c->max_hz};
+        static const char *const WHICH[] = {"now", "cap", "max"};
+        for (size_t k = 0; k < 3; k++) {
+            snprintf(name, sizeof(name), "clock.%s.%s", c->name, WHICH[k]);
+            csv_heat(to, m, name, "Hz", rates[k]);
+        }
+    }
 }
 
 void live_csv(FILE *to, const plim_machine *m)
@@ -59,8 +91,16 @@ void live_csv(FILE *to, const plim_machine *m)
         put_known(to, r->now_bytes);
         putc(',', to);
         put_known(to, r->peak_bytes);
-        fprintf(to, ",%s\n", plim_known_text(r->known));
+        fprintf(to, ",%s,bytes\n", plim_known_text(r->known));
     }
+    const plim_heat *h = &m->heat;
+    csv_reading(to, m, PLIM_READ_HOTTEST, h->hottest_mc);
+    csv_reading(to, m, PLIM_READ_THROTTLED, h->throttled);
+    csv_reading(to, m, PLIM_READ_POWER_TOTAL, h->power_mw);
+    for (uint32_t i = 0; i < 3; i++) {
+        csv_reading(to, m, (plim_telemetry_id)(PLIM_READ_OVER_CURRENT_1 + i), h->over_current[i]);
+    }
+    csv_clocks(to, m);
 }
 
 /* ---- Prometheus ---- */
@@ -125,6 +165,79 @@ static void put_account(FILE *to, const plim_machine *m)
                m->account.refusal_count);
 }
 
+/* ---- heat, for Prometheus ---- */
+
+static void put_thousandth(FILE *to, const char *name, const char *label, const char *of,
+                           const char *help, int64_t value)
+{
+    if (value == PLIM_HEAT_UNKNOWN) {
+        return;
+    }
+    put_head(to, name, "gauge", help);
+    fputs(name, to);
+    if (label) {
+        fprintf(to, "{%s=\"", label);
+        put_label(to, of);
+        fputs("\"}", to);
+    }
+    fprintf(to, " %.3f\n", (double)value / 1e3);
+}
+
+static void put_over_current(FILE *to, const plim_heat *h)
+{
+    static const char NAME[] = "plimsoll_machine_over_current_total";
+    bool is_first = true;
+    for (unsigned i = 0; i < 3; i++) {
+        if (h->over_current[i] != PLIM_HEAT_UNKNOWN) {
+            if (is_first) {
+                put_head(to, NAME, "counter", "Times that a current alarm slowed the chip.");
+            }
+            fprintf(to, "%s{alarm=\"%u\"} %" PRId64 "\n", NAME, i + 1, h->over_current[i]);
+            is_first = false;
+        }
+    }
+}
+
+static void put_rates(FILE *to, const plim_heat *h, const char *name, const char *help,
+                      size_t offset)
+{
+    bool is_first = true;
+    for (uint32_t i = 0; i < h->clock_count; i++) {
+        int64_t hertz;
+        memcpy(&hertz, (const char *)&h->clocks[i] + offset, sizeof(hertz));
+        if (hertz == PLIM_HEAT_UNKNOWN) {
+            continue;
+        }
+        if (is_first) {
+            put_head(to, name, "gauge", help);
+        }
+        fprintf(to, "%s{clock=\"", name);
+        put_label(to, h->clocks[i].name);
+        fprintf(to, "\"} %" PRId64 "\n", hertz);
+        is_first = false;
+    }
+}
+
+static void put_heat(FILE *to, const plim_heat *h)
+{
+    put_thousandth(to, "plimsoll_machine_temperature_celsius", "zone", h->zone,
+                   "The hottest zone that answers.", h->hottest_mc);
+    if (h->throttled != PLIM_HEAT_UNKNOWN) {
+        put_single(to, "plimsoll_machine_throttled", "gauge",
+                   "1: a throttle alert is on; 0: every one answered that it is off.",
+                   (uint64_t)h->throttled);
+    }
+    put_thousandth(to, "plimsoll_machine_power_watts", NULL, NULL,
+                   "The board's input rail, else the sum of its rails.", h->power_mw);
+    put_over_current(to, h);
+    put_rates(to, h, "plimsoll_machine_clock_hertz", "Clock now.",
+              offsetof(plim_heat_clock, now_hz));
+    put_rates(to, h, "plimsoll_machine_clock_cap_hertz", "Highest clock that is allowed now.",
+              offsetof(plim_heat_clock, cap_hz));
+    put_rates(to, h, "plimsoll_machine_clock_max_hertz", "Highest clock of the chip.",
+              offsetof(plim_heat_clock, max_hz));
+}
+
 void live_prometheus(FILE *to, const plim_machine *m)
 {
     put_single(to, "plimsoll_machine_memory_bytes", "gauge", "MemTotal.", m->total_bytes);
@@ -137,6 +250,7 @@ void live_prometheus(FILE *to, const plim_machine *m)
     }
     put_rows(to, m, false);
     put_rows(to, m, true);
+    put_heat(to, &m->heat);
     if (m->pid) {
         put_head(to, "plimsoll_process_info", "gauge", "The process that was opened up.");
         fprintf(to, "plimsoll_process_info{pid=\"%" PRIu32 "\",program=\"", m->pid);

@@ -111,6 +111,7 @@ static tool_exit run(const char *path, run_options *o, now_mode mode, bool json,
     static prediction p;
     static plim_report report;
     static deployment d;
+    static run_heat heat = RUN_HEAT_INIT;
     plim_host host;
     plim_error err = {.status = PLIM_OK};
     if (!manifest_read(path, &m, &bad)) {
@@ -149,7 +150,7 @@ static tool_exit run(const char *path, run_options *o, now_mode mode, bool json,
         printf(p.warning_count ? "; warnings: %zu ('plimsoll plan' says which)\n" : "\n",
                p.warning_count);
     }
-    d = (deployment){.m = &m, .p = &p, .o = o, .report = &report};
+    d = (deployment){.m = &m, .p = &p, .o = o, .report = &report, .heat = &heat};
     return execute(&d, &host, json, report_path);
 }
 

@@ -81,6 +81,8 @@ plim_status deploy_open(deployment *d, const plim_host *host, plim_error *err)
     o.account_path = d->o->account_path;
     o.black_box_path = d->o->black_box_path;
     o.black_box_bytes = d->o->black_box_bytes;
+    o.on_transition = run_heat_note;
+    o.transition_context = d->heat;
     o.large_pages = (plim_large_pages)d->m->large_pages;
     if (d->o->log_path || d->o->verbose) {
         d->log = d->o->log_path ? fopen(d->o->log_path, "ae") : stderr;

@@ -4,6 +4,7 @@
 #define TOOLS_PLIMSOLL_DEPLOY_H
 
 #include "src/tools/plimsoll/pipeline.h"
+#include "src/tools/plimsoll/run_heat.h"
 
 #define RUN_EPISODES_MAX 4096
 
@@ -41,6 +42,7 @@ typedef struct deployment {
     size_t episode_count;
     plim_report *report;        /* gathered while the last episode was open */
     plim_pressure_watch *watch; /* NULL: the manifest asks for none */
+    run_heat *heat;
     bool is_sealed;
     uint64_t faults;
 } deployment;

@@ -185,6 +185,7 @@ bool run_within_cap(const deployment *d)
 void run_print(const deployment *d, FILE *to)
 {
     plim_report_text_opts o = plim_report_text_opts_default();
+    plim_telemetry_sample now;
     o.color = tool_color(to);
     o.columns = tool_columns(to);
     print_engines(d, to);
@@ -197,6 +198,8 @@ void run_print(const deployment *d, FILE *to)
     print_comparison(d, to);
     print_framework(d, to);
     pressure_print(d->watch, to);
+    plim_telemetry_read(plim_runtime_telemetry(d->runtime), &now);
+    run_heat_print(d->heat, &now, to);
     run_verdict v = verdict_of(d);
     v.color = tool_color(to);
     fputc('\n', to);
@@ -250,6 +253,7 @@ static void json_run(const deployment *d, FILE *to)
     episode_sum mean, most;
     const plim_account *a = &d->report->account;
     const char *why = "";
+    plim_telemetry_sample now;
     sum_up(d, &mean, &most);
     fprintf(to, "\"run\":{\"name\":");
     json_text(to, d->p->name);
@@ -265,6 +269,8 @@ static void json_run(const deployment *d, FILE *to)
     fputc(',', to);
     json_sum("maximum", &most, to);
     pressure_json(d->watch, to);
+    plim_telemetry_read(plim_runtime_telemetry(d->runtime), &now);
+    run_heat_json(d->heat, &now, to);
     fprintf(to, ",\"predicted\":");
     predict_json(d->p, to);
     bool has_large_pages = plim_runtime_has_large_pages(d->runtime, &why);
