@@ -165,7 +165,7 @@ static void a_wrong_table_is_refused_where_it_is_wrong(void **state)
     assert_int_equal(run("pack-plan five.csv --capacity 12parsecs"), 2);
     assert_int_equal(run("pack-plan five.csv --time soon"), 2);
     assert_int_equal(run("pack-plan"), 2);
-    assert_int_equal(run("pack-plan five.csv -o /nonexistent/x"), 5);
+    assert_int_equal(run("pack-plan five.csv -o /nonexistent/x"), 2);
 }
 
 static void a_header_alone_is_a_plan_of_nothing(void **state)
@@ -213,6 +213,35 @@ static void a_drawing_names_what_it_shows(void **state)
     assert_int_equal(run("pack-plan odd.csv --svg odd.svg"), 0);
     tool_read("odd.svg", out);
     assert_says(out, "&lt;b&amp;&quot;??&gt;");
+}
+
+static void a_plan_goes_into_a_new_file_only(void **state)
+{
+    (void)state;
+    tool_write_text("five.csv", FIVE);
+    tool_write_text("old.txt", "mine\n");
+
+    assert_int_equal(run("pack-plan five.csv -o old.txt"), 2);
+    assert_says(errors, "-f overwrites it");
+    assert_int_equal(run("pack-plan five.csv --svg old.txt"), 2);
+    tool_read("old.txt", out);
+    assert_string_equal(out, "mine\n");
+
+    assert_int_equal(run("pack-plan five.csv -f -o old.txt"), 0);
+    tool_read("old.txt", out);
+    assert_says(out, "offset");
+}
+
+static void one_name_for_two_outputs_is_refused_however_it_is_spelt(void **state)
+{
+    (void)state;
+    tool_write_text("five.csv", FIVE);
+
+    assert_int_equal(run("pack-plan five.csv -f -o one.out --svg one.out"), 2);
+    assert_int_equal(run("pack-plan five.csv -f -o one.out --svg ./one.out"), 2);
+    assert_int_equal(run("pack-plan five.csv -o - --svg -"), 2);
+    assert_says(errors, "are one file");
+    assert_int_equal(tool_read("one.out", out), 0);
 }
 
 static void words_that_nobody_can_read_are_no_success(void **state)
@@ -394,6 +423,8 @@ static void real_runs_are_planned_at_their_peak_with_proof(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_goes_into_a_new_file_only),
+        cmocka_unit_test(one_name_for_two_outputs_is_refused_however_it_is_spelt),
         cmocka_unit_test(words_that_nobody_can_read_are_no_success),
         cmocka_unit_test(a_table_comes_back_with_offsets),
         cmocka_unit_test(a_plan_goes_through_a_pipe),

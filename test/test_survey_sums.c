@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_survey_sums.c - sizes that no file holds, only claims: each sum fits or is refused by name. */
+/* test_survey_sums.c - sizes that no file holds, only claims: a sum fits or is refused by name. */
 #include "src/survey/bag.h"
 #include "src/survey/survey_reader.h"
 #include "test/support/cm.h"

@@ -9,8 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "src/tools/memreport/new_file.h"
 #include "src/tools/memreport/recorded.h"
+#include "src/tools/new_file.h"
 
 enum { FOR_EPISODE = 1, FOR_DATASET = 2, FOR_PLAN = 4, FOR_FORMATS = 8 };
 #define FOR_WALK (FOR_EPISODE | FOR_DATASET | FOR_PLAN)

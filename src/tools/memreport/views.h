@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #include "src/tools/memreport/memreport.h"
-#include "src/tools/memreport/new_file.h"
 #include "src/tools/memreport/sheet.h"
+#include "src/tools/new_file.h"
 
 typedef enum views_form {
     VIEWS_DEFAULT,

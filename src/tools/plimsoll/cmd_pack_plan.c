@@ -5,7 +5,6 @@
  * the planner before a byte of it is written; with --capacity, exit 1 says that none was found,
  * and the verdict whether none exists.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/tools/new_file.h"
 #include "src/tools/plimsoll/csv.h"
 #include "src/tools/plimsoll/plan_file.h"
 #include "src/tools/plimsoll/tool.h"
@@ -33,7 +33,7 @@ typedef struct packing {
     const char *path, *out_path, *svg_path, *capacity_text, *time_text;
     uint64_t capacity, nodes, seed;
     double seconds; /* to search for; 0: as long as the node limit lasts */
-    bool ascii, json, lowest;
+    bool ascii, json, lowest, is_forced;
     plan_file file;
     plim_plan_result result;
     plim_status status;
@@ -217,18 +217,13 @@ static void draw_svg(const packing *p, const plan_sheet *sheet, FILE *to)
 static tool_exit write_to(const packing *p, const plan_sheet *sheet, const char *path,
                           void (*write)(const packing *, const plan_sheet *, FILE *))
 {
-    FILE *to = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    if (!to) {
-        fprintf(stderr, "plimsoll: %s: %s\n", path, strerror(errno));
-        return TOOL_INTERNAL;
+    new_file file;
+    int code = new_file_open(&file, strcmp(path, "-") == 0 ? NULL : path, p->is_forced);
+    if (code != TOOL_OK) {
+        return (tool_exit)code;
     }
-    write(p, sheet, to);
-    bool ok = !ferror(to);
-    ok = (to == stdout ? fflush(to) : fclose(to)) == 0 && ok;
-    if (!ok) {
-        fprintf(stderr, "plimsoll: %s: it could not be written whole\n", path);
-    }
-    return ok ? TOOL_OK : TOOL_INTERNAL;
+    write(p, sheet, file.to);
+    return (tool_exit)new_file_close(&file, TOOL_OK);
 }
 
 static tool_exit give(const packing *p)
@@ -309,6 +304,29 @@ static bool is_same_file(const char *a, const char *b)
            x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Before the search, which may be long. */
+static tool_exit check_outputs(const packing *p)
+{
+    const char *const outputs[] = {p->out_path, p->svg_path};
+    if (p->out_path && p->svg_path && new_file_is_one(p->out_path, p->svg_path)) {
+        return usage_error(&COMMAND, "-o and --svg are one file, '%s'", p->out_path);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (!outputs[i] || strcmp(outputs[i], "-") == 0) {
+            continue;
+        }
+        if (is_same_file(p->path, outputs[i])) {
+            return usage_error(&COMMAND, "%s '%s' is the table itself", i ? "--svg" : "-o",
+                               outputs[i]);
+        }
+        int code = new_file_check(outputs[i], p->is_forced);
+        if (code != TOOL_OK) {
+            return (tool_exit)code;
+        }
+    }
+    return TOOL_OK;
+}
+
 tool_exit cmd_pack_plan(int argc, char **argv)
 {
     static packing p;
@@ -322,6 +340,7 @@ tool_exit cmd_pack_plan(int argc, char **argv)
         {"--seed", OPTION_COUNT, &p.seed, "N", "of the search"},
         {"-o", OPTION_TEXT, &p.out_path, "FILE", "write the table with offsets; - is stdout"},
         {"--svg", OPTION_TEXT, &p.svg_path, "FILE", "draw time against address"},
+        {"-f", OPTION_FLAG, &p.is_forced, NULL, "overwrite the files of -o and --svg"},
         {"--ascii", OPTION_FLAG, &p.ascii, NULL, "draw it in the terminal"},
         {"--json", OPTION_FLAG, &p.json, NULL, "one JSON object (plimsoll-pack-plan/1)"},
     };
@@ -339,15 +358,9 @@ tool_exit cmd_pack_plan(int argc, char **argv)
         return code;
     }
     p.path = operands.at[0];
-    if (p.svg_path && is_same_file(p.path, p.svg_path)) {
-        return usage_error(&COMMAND, "--svg '%s' is the table itself", p.svg_path);
-    }
-    if (p.out_path && is_same_file(p.path, p.out_path)) {
-        return usage_error(&COMMAND, "-o '%s' is the table itself", p.out_path);
-    }
-    if (p.out_path && p.svg_path && strcmp(p.out_path, "-") != 0 &&
-        strcmp(p.out_path, p.svg_path) == 0) {
-        return usage_error(&COMMAND, "-o and --svg are one file, '%s'", p.out_path);
+    code = check_outputs(&p);
+    if (code != TOOL_OK) {
+        return code;
     }
     code = pack(&p);
     plan_file_drop(&p.file);
