@@ -135,7 +135,7 @@ $(TEST_BIN): $(B)/%: $(B)/%.o $(SUPPORT_OBJ) $(B)/libplimsoll.a
 	$(Q)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TOOL_LIBS) -lcmocka
 # the tools' parsers are no part of the library
 SHEET_UNITS := sheet sheet_read sheet_report sheet_recorded sheet_recording plain_text diff \
-  figures draw_text draw_bars draw_time draw_table page export
+  figures draw_text draw_bars draw_time draw_table page export report_open
 $(B)/test/fuzz/fuzz_plan_table $(B)/test/fuzz/fuzz_trace_table: \
   $(filter-out %/main.o,$(CLI_OBJ))
 $(B)/test/test_run_heat: $(addprefix $(B)/src/tools/,plimsoll/run_heat.o heat_text.o plimsoll/terminal.o sizes.o)

@@ -601,6 +601,24 @@ static void a_trace_is_json_whose_counters_add_up(void **state)
     json_decref(trace);
 }
 
+static void a_report_that_would_make_its_reader_wait_is_refused(void **state)
+{
+    static const char *const COMMANDS[][2] = {
+        {"show", ""}, {"render", "-o new.html"}, {"export", "--perfetto"}};
+    static const char *const NAMES[] = {"pipe", "/dev/zero", "."};
+    (void)state;
+    assert_int_equal(tool_sh("rm -f pipe && mkfifo pipe"), 0);
+    for (size_t c = 0; c < sizeof(COMMANDS) / sizeof(COMMANDS[0]); c++) {
+        for (size_t n = 0; n < sizeof(NAMES) / sizeof(NAMES[0]); n++) {
+            int code =
+                tool_sh("timeout 20 $memreport %s %s %s", COMMANDS[c][0], NAMES[n], COMMANDS[c][1]);
+
+            assert_int_equal(code, 4);
+            assert_says(tool_errors, "a regular file");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -626,6 +644,7 @@ int main(void)
         cmocka_unit_test(csv_of_a_recording_has_a_line_a_frame),
         cmocka_unit_test(prometheus_names_each_metric_and_each_label_set_once),
         cmocka_unit_test(a_trace_is_json_whose_counters_add_up),
+        cmocka_unit_test(a_report_that_would_make_its_reader_wait_is_refused),
     };
     return cmocka_run_group_tests(tests, tool_set_up, NULL);
 }

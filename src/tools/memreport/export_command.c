@@ -5,7 +5,6 @@
  * it is read (a series from a pipe holds SHEET_FRAMES at most). Prometheus has no past, so that
  * form gives the largest frame of a recording.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "src/tools/memreport/export.h"
@@ -15,11 +14,10 @@ static int stream(const views_request *r, FILE *to)
 {
     plim_error err = {.status = PLIM_OK};
     export_trace trace;
-    bool is_cut = false, is_pipe = strcmp(r->files[0], "-") == 0;
-    FILE *from = is_pipe ? stdin : fopen(r->files[0], "rbe");
-    if (!from) {
-        fprintf(stderr, "memreport: %s: %s\n", r->files[0], strerror(errno));
-        return REPORT_NOTHING;
+    bool is_cut = false;
+    FILE *from;
+    if (report_open(r->files[0], &from, &err) != PLIM_OK) {
+        return report_refuse(r->files[0], &err);
     }
     bool is_trace = r->form == VIEWS_PERFETTO;
     sheet_lines lines = is_trace ? export_trace_begin(&trace, to) : export_series_begin(to);
@@ -27,9 +25,7 @@ static int stream(const views_request *r, FILE *to)
     if (is_trace) {
         export_trace_end(&trace);
     }
-    if (!is_pipe) {
-        fclose(from);
-    }
+    report_close(from);
     if (rc != PLIM_OK) {
         return report_refuse(r->files[0], &err);
     }

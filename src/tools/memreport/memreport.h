@@ -29,6 +29,10 @@ int show(const request *r);            /* a report from a file, with its run whe
 int host(const request *r);            /* the machine: what it is, and its kernel's figures */
 int capture_command(const request *r); /* its files, as a folder that stands for it */
 int report_print(const request *r, const plim_report *report);
+/* A report or a recording of frames: a regular file or "-", never one that makes its reader wait.
+ * Errors:  E_NOT_FOUND, E_IO, E_FORMAT. */
+plim_status report_open(const char *path, FILE **out, plim_error *err);
+void report_close(FILE *f);
 int report_verdict(const request *r, const plim_report *report);
 /* "memreport: " and the message, in which %s is @word, and how to get help; REPORT_USAGE. */
 int report_usage(const char *format, const char *word);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/tools/memreport/memreport.h"
 #include "src/tools/memreport/sheet.h"
 #include "src/tools/memreport/sheet_recording.h"
 
@@ -165,16 +166,10 @@ static plim_status read_file(FILE *f, sheet *out, plim_error *err)
 
 plim_status sheet_read(const char *path, sheet *out, plim_error *err)
 {
-    bool is_pipe = strcmp(path, "-") == 0;
+    FILE *f;
     memset(out, 0, sizeof(*out));
-    FILE *f = is_pipe ? stdin : fopen(path, "rbe");
-    if (!f) {
-        plim_status rc = errno == ENOENT ? PLIM_E_NOT_FOUND : PLIM_E_IO;
-        return PLIM_FAIL(err, rc, .what = "report", .os_errno = errno);
-    }
+    PLIM_TRY(report_open(path, &f, err));
     plim_status rc = read_file(f, out, err);
-    if (!is_pipe) {
-        fclose(f);
-    }
+    report_close(f);
     return rc;
 }

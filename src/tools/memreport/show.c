@@ -10,16 +10,14 @@
 
 #define REPORT_LIMIT (16u << 20)
 
-static char *read_whole(const char *path, size_t *bytes)
+static plim_status read_whole(const char *path, char **text, size_t *bytes, plim_error *err)
 {
-    bool is_pipe = strcmp(path, "-") == 0;
-    FILE *f = is_pipe ? stdin : fopen(path, "rbe");
-    char *text = f ? malloc(REPORT_LIMIT) : NULL;
-    *bytes = text ? fread(text, 1, REPORT_LIMIT, f) : 0;
-    if (f && !is_pipe) {
-        fclose(f);
-    }
-    return text;
+    FILE *f;
+    PLIM_TRY(report_open(path, &f, err));
+    *text = malloc(REPORT_LIMIT);
+    *bytes = *text ? fread(*text, 1, REPORT_LIMIT, f) : 0;
+    report_close(f);
+    return *text ? PLIM_OK : PLIM_FAIL(err, PLIM_E_NOMEM, .what = "report", .want = REPORT_LIMIT);
 }
 
 static uint64_t bytes_of(json_t *object, const char *key)
@@ -85,10 +83,9 @@ int show(const request *r)
     static plim_report report;
     plim_error err = {.status = PLIM_OK};
     size_t bytes = 0, cut = 0;
-    char *text = read_whole(r->file, &bytes);
-    if (!text) {
-        fprintf(stderr, "memreport: %s: not readable\n", r->file);
-        return REPORT_NOTHING;
+    char *text = NULL;
+    if (read_whole(r->file, &text, &bytes, &err) != PLIM_OK) {
+        return report_refuse(r->file, &err);
     }
     if (plim_report_parse(text, bytes, &report, &err) != PLIM_OK) {
         free(text);
