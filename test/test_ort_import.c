@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_ort_import.c - from a model file to a container to a run, through public calls. */
 #include <dirent.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/onnx_write.h"
@@ -22,15 +24,22 @@ static plim_status import(const char *model, plim_import_opts *opts, char out[10
     return plim_backend_onnxruntime.import_model(model, cm_tmp(), opts, out, 1024, err);
 }
 
+static unsigned litter_count(void)
+{
+    DIR *d = opendir(cm_tmp());
+    unsigned n = 0;
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        n += strstr(e->d_name, "plimsoll-import") != NULL;
+    }
+    closedir(d);
+    return n;
+}
+
 /* Nothing of an import but its artifact stays behind. */
 static void assert_no_litter(void)
 {
-    DIR *d = opendir(cm_tmp());
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));) {
-        assert_null(strstr(e->d_name, "plimsoll-import"));
-    }
-    closedir(d);
+    assert_int_equal(litter_count(), 0);
 }
 
 /* ---- a home for an artifact, and a host without limits ---- */
@@ -368,9 +377,60 @@ static void a_missing_model_is_not_found(void **state)
     assert_non_null(strstr(err.detail, "/nowhere/model.onnx"));
 }
 
+/* A process in the middle of an import: its parts are made and not yet packed. */
+static pid_t start_import(const char *model)
+{
+    int done[2];
+    char byte;
+    assert_int_equal(pipe(done), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        static plim_ort_parts parts;
+        plim_import_opts opts = plim_import_opts_default();
+        opts.library = library();
+        bool is_made = plim_ort_parts_make(model, cm_tmp(), &opts, &parts, NULL) == PLIM_OK;
+        (void)!write(done[1], is_made ? "y" : "n", 1);
+        for (;;) {
+            pause();
+        }
+    }
+    close(done[1]);
+    assert_int_equal(read(done[0], &byte, 1), 1);
+    close(done[0]);
+    assert_int_equal(byte, 'y');
+    return child;
+}
+
+static void an_import_removes_what_a_killed_one_left_and_nothing_of_a_live_one(void **state)
+{
+    plim_error err;
+    char path[1024];
+    int status;
+    plim_import_opts opts = plim_import_opts_default();
+    const char *model = cm_model("ultraface_slim320_simplified.onnx");
+    (void)state;
+    if (!library() || !model) {
+        skip_because("no ONNX Runtime library or no model here");
+    }
+    assert_no_litter(); /* also makes cm_tmp() ours and not the child's */
+    pid_t child = start_import(model);
+
+    assert_ok(import(model, &opts, path, &err));
+    assert_int_equal(litter_count(), 1); /* it lives */
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(litter_count(), 1);
+    assert_ok(import(model, &opts, path, &err));
+
+    assert_no_litter();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* first: it forks, and the library must not have threads then */
+        cmocka_unit_test(an_import_removes_what_a_killed_one_left_and_nothing_of_a_live_one),
         cmocka_unit_test(a_real_model_becomes_a_container_that_runs),
         cmocka_unit_test(an_ort_artifact_runs_and_says_what_it_is),
         cmocka_unit_test(external_data_goes_straight_into_the_pack),

@@ -143,9 +143,9 @@ static void packing_writes_what_it_finds_and_not_what_was_asked(void **state)
     plim_weights w;
     char found[16];
     made.size = 0;
-    tensor(1, 100, 400, NULL);     /* float32 */
-    tensor(17, 300, 300, NULL);    /* float8 */
-    tensor(1, 4096, 0, "16384");   /* float32, in a file of its own */
+    tensor(1, 100, 400, NULL);   /* float32 */
+    tensor(17, 300, 300, NULL);  /* float8 */
+    tensor(1, 4096, 0, "16384"); /* float32, in a file of its own */
     wrap(0, 7);
     new_card("onnx+weights", "fp8", "fp8");
 
@@ -181,9 +181,10 @@ static void a_safetensors_header_says_its_types(void **state)
     (void)state;
     plim_weights w;
     char found[16];
-    static const char header[] = "{\"a\":{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[0,8]},"
-                                 "\"b\":{\"dtype\":\"F8_E8M0\",\"shape\":[3],\"data_offsets\":[8,11]"
-                                 "}}";
+    static const char header[] =
+        "{\"a\":{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[0,8]},"
+        "\"b\":{\"dtype\":\"F8_E8M0\",\"shape\":[3],\"data_offsets\":[8,11]"
+        "}}";
     unsigned char bytes[sizeof(header) - 1 + 8 + 11] = {sizeof(header) - 1};
     memcpy(bytes + 8, header, sizeof(header) - 1);
     put(in("m.safetensors"), bytes, sizeof(bytes));
@@ -227,10 +228,10 @@ static void a_model_that_says_it_weighs_more_than_it_has_is_refused(void **state
         size_t raw;
         const char *length;
     } bad[] = {
-        {1, 101, 400, NULL},           /* one element too many */
-        {1, 101, 0, "400"},            /* the same outside */
+        {1, 101, 400, NULL}, /* one element too many */
+        {1, 101, 0, "400"},  /* the same outside */
         {17, UINT64_C(1) << 62, 8, NULL},
-        {1, UINT64_MAX, 8, NULL},      /* a negative dimension */
+        {1, UINT64_MAX, 8, NULL}, /* a negative dimension */
         {11, UINT64_C(1) << 61, 0, "99"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

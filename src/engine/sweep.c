@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sweep.c - temporary files that killed writers left behind.
+/* sweep.c - temporary files and folders that killed writers left behind.
  *
- * Decides which of a name's temporary files nobody writes any more. A writer holds a lock on its
- * file (flock), which ends with the process, however that ends; a process number alone would not
- * tell, because numbers come back. Left alone are: names that are not of the writers' shape, what
- * is not a regular file of one link and of this user, and every file whose lock is held.
+ * Decides which of a name's temporary files, or of a prefix's folders, nobody writes any more. A
+ * writer holds a lock on it (flock), which ends with the process, however that ends; a process
+ * number alone would not tell, because numbers come back. Left alone are: names that are not of the
+ * writers' shape, what is not a regular file of one link (or a folder) and of this user, and
+ * everything whose lock is held.
  *
  * Between making a file and locking it, a sweep may take it. So the sweep unlinks while it holds
  * the lock, and the writer, once it has the lock, asks whether the file still has a name. A
@@ -102,17 +103,64 @@ static void sweep_one(int folder, const char *name, const char *temporary)
     close(fd);
 }
 
-void plim_sweep_stale(int folder, const char *name)
+/* Calls @see with each name in @folder, from where it was read to. */
+static void each_name(int folder, void (*see)(int folder, const void *what, const char *name),
+                      const void *what)
 {
     _Alignas(entry) char buffer[4096];
     long got;
     while ((got = syscall(SYS_getdents64, folder, buffer, sizeof(buffer))) > 0) {
         for (long at = 0; at < got;) {
             const entry *e = (const entry *)(const void *)(buffer + at);
-            if (is_temporary(e->name, name)) {
-                sweep_one(folder, name, e->name);
-            }
+            see(folder, what, e->name);
             at += e->record_bytes;
         }
     }
+}
+
+static void see_file(int folder, const void *what, const char *name)
+{
+    if (is_temporary(name, what)) {
+        sweep_one(folder, what, name);
+    }
+}
+
+void plim_sweep_stale(int folder, const char *name)
+{
+    each_name(folder, see_file, name);
+}
+
+/* ---- folders ---- */
+
+static bool is_stale_folder(int parent, const char *name, int fd)
+{
+    struct stat st;
+    struct stat named;
+    return fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+           fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == st.st_dev &&
+           named.st_ino == st.st_ino;
+}
+
+static void see_folder(int parent, const void *what, const char *name)
+{
+    const plim_sweep_folder *kind = what;
+    if (strncmp(name, kind->prefix, strlen(kind->prefix)) != 0) {
+        return;
+    }
+    const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    if (is_stale_folder(parent, name, fd)) {
+        for (size_t i = 0; kind->files[i]; i++) {
+            (void)unlinkat(fd, kind->files[i], 0);
+        }
+        (void)unlinkat(parent, name, AT_REMOVEDIR); /* stays when somebody put more into it */
+    }
+    close(fd);
+}
+
+void plim_sweep_folders(int parent, const plim_sweep_folder *kind)
+{
+    each_name(parent, see_folder, kind);
 }

@@ -22,12 +22,18 @@ static const struct {
     const char *name;
     plim_dtype types[2];
 } PRECISIONS[] = {
-    {"fp32", {PLIM_F32, PLIM_F32}},       {"fp64", {PLIM_F64, PLIM_F64}},
-    {"fp16", {PLIM_F16, PLIM_F16}},       {"bf16", {PLIM_BF16, PLIM_BF16}},
-    {"int8", {PLIM_I8, PLIM_U8}},         {"int16", {PLIM_I16, PLIM_U16}},
-    {"int32", {PLIM_I32, PLIM_U32}},      {"int64", {PLIM_I64, PLIM_U64}},
-    {"bool", {PLIM_BOOL, PLIM_BOOL}},     {"int4", {PLIM_I4, PLIM_U4}},
-    {"fp8", {PLIM_F8E4M3, PLIM_F8E5M2}},  {"fp4", {PLIM_F4E2M1, PLIM_F4E2M1}},
+    {"fp32", {PLIM_F32, PLIM_F32}},
+    {"fp64", {PLIM_F64, PLIM_F64}},
+    {"fp16", {PLIM_F16, PLIM_F16}},
+    {"bf16", {PLIM_BF16, PLIM_BF16}},
+    {"int8", {PLIM_I8, PLIM_U8}},
+    {"int16", {PLIM_I16, PLIM_U16}},
+    {"int32", {PLIM_I32, PLIM_U32}},
+    {"int64", {PLIM_I64, PLIM_U64}},
+    {"bool", {PLIM_BOOL, PLIM_BOOL}},
+    {"int4", {PLIM_I4, PLIM_U4}},
+    {"fp8", {PLIM_F8E4M3, PLIM_F8E5M2}},
+    {"fp4", {PLIM_F4E2M1, PLIM_F4E2M1}},
     {"other", {PLIM_DTYPE_NONE, PLIM_DTYPE_NONE}},
 };
 
@@ -80,7 +86,7 @@ typedef enum format_kind { FORMAT_OTHER, FORMAT_ONNX, FORMAT_SAFETENSORS } forma
 
 static format_kind kind_of(const char *format)
 {
-    return strncmp(format, "onnx", 4) == 0           ? FORMAT_ONNX
+    return strncmp(format, "onnx", 4) == 0      ? FORMAT_ONNX
            : strcmp(format, "safetensors") == 0 ? FORMAT_SAFETENSORS
                                                 : FORMAT_OTHER;
 }
@@ -88,8 +94,7 @@ static format_kind kind_of(const char *format)
 size_t plim_weights_section(const char *format, const plim_section *sections, size_t count)
 {
     format_kind kind = kind_of(format);
-    plim_section_kind want =
-        kind == FORMAT_SAFETENSORS ? PLIM_SECTION_WEIGHTS : PLIM_SECTION_GRAPH;
+    plim_section_kind want = kind == FORMAT_SAFETENSORS ? PLIM_SECTION_WEIGHTS : PLIM_SECTION_GRAPH;
     if (kind == FORMAT_OTHER) {
         return count;
     }
@@ -109,20 +114,20 @@ static plim_status scan_safetensors(const plim_byte_source *source, plim_weights
     plim_scratch scratch;
     PLIM_TRY(source->read(source->context, first, source->size_bytes < 8 ? 0 : 8, 0, err));
     PLIM_TRY(plim_safetensors_header_bytes(first, source->size_bytes, &json_bytes, err));
-    PLIM_TRY(plim_scratch_open(&scratch, plim_provider_mmap(), plim_scratch_piece(json_bytes),
-                               err));
+    PLIM_TRY(
+        plim_scratch_open(&scratch, plim_provider_mmap(), plim_scratch_piece(json_bytes), err));
     char *json = plim_scratch_take(&scratch, json_bytes);
     plim_status status = source->read(source->context, json, (size_t)json_bytes, 8, err);
     if (status == PLIM_OK) {
-        status = plim_safetensors_parse(json, json_bytes, source->size_bytes, NULL, &count, out,
-                                        err);
+        status =
+            plim_safetensors_parse(json, json_bytes, source->size_bytes, NULL, &count, out, err);
     }
     plim_scratch_close(&scratch);
     return status;
 }
 
-plim_status plim_weights_scan(const plim_byte_source *source, const char *format,
-                              plim_weights *out, plim_error *err)
+plim_status plim_weights_scan(const plim_byte_source *source, const char *format, plim_weights *out,
+                              plim_error *err)
 {
     plim_weights found = {.is_known = false};
     format_kind kind = kind_of(format);
@@ -207,10 +212,10 @@ plim_status plim_engine_weights(plim_engine_file *self, void *scratch, size_t sc
         return PLIM_OK;
     }
     /* The sections of a bare file begin with the file itself. */
-    size_t index = strcmp(self->sections[0].name, "file") == 0
-                       ? 0
-                       : plim_weights_section(self->card->format, self->sections,
-                                              self->section_count);
+    size_t index =
+        strcmp(self->sections[0].name, "file") == 0
+            ? 0
+            : plim_weights_section(self->card->format, self->sections, self->section_count);
     if (index == self->section_count) {
         return PLIM_OK;
     }

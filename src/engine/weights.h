@@ -29,8 +29,8 @@ size_t plim_weights_section(const char *format, const plim_section *sections, si
 
 /* What @source, that section, holds. Unknown formats leave @out unknown.
  * Memory: none for ONNX; a safetensors header and a window from plim_provider_mmap. */
-plim_status plim_weights_scan(const plim_byte_source *source, const char *format,
-                              plim_weights *out, plim_error *err);
+plim_status plim_weights_scan(const plim_byte_source *source, const char *format, plim_weights *out,
+                              plim_error *err);
 
 /* Into a card: the table, and precision_found where it is known. */
 void plim_weights_note(const plim_weights *weights, plim_card *card);

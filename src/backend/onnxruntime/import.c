@@ -25,8 +25,11 @@
 
 #include "arena/bytes.h"
 #include "src/backend/onnxruntime/import.h"
+#include "src/engine/sweep.h"
 
 #define GRAPH_BYTES_MAX (64u << 20)
+#define FOLDER_PREFIX   ".plimsoll-import-"
+#define FOLDER_TRIES    100 /* of which other imports may sweep some */
 
 static plim_status os_failed(const char *what, const char *path, plim_error *err)
 {
@@ -331,15 +334,42 @@ static void fill_card(plim_card *card, const char *model_path, const plim_import
     strcpy(card->name.precision, card->precision_found);
 }
 
+static const char *const PART_NAMES[] = {"graph", "weights", "saved", "constants", NULL};
+
+/* What killed imports left there; a live one holds a lock on its folder. */
+static void sweep_folders(const char *out_dir)
+{
+    const plim_sweep_folder kind = {FOLDER_PREFIX, PART_NAMES};
+    const int parent = open(out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent >= 0) {
+        plim_sweep_folders(parent, &kind);
+        close(parent);
+    }
+}
+
+/* Between making a folder and locking it, another import may sweep it: then once more. */
 static plim_status make_folder(const char *out_dir, plim_ort_parts *out, plim_error *err)
 {
     char folder[sizeof(out->folder)];
-    PLIM_TRY(plim_import_join(folder, sizeof(folder), out_dir, ".plimsoll-import-XXXXXX", 64, err));
-    if (!mkdtemp(folder)) {
-        return os_failed("temporary folder", folder, err);
+    sweep_folders(out_dir);
+    for (int tries = 0; tries < FOLDER_TRIES; tries++) {
+        PLIM_TRY(
+            plim_import_join(folder, sizeof(folder), out_dir, FOLDER_PREFIX "XXXXXX", 64, err));
+        if (!mkdtemp(folder)) {
+            return os_failed("temporary folder", folder, err);
+        }
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && plim_sweep_hold(fd) && access(folder, F_OK) == 0) {
+            strcpy(out->folder, folder);
+            out->held = fd;
+            return PLIM_OK;
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+        (void)rmdir(folder);
     }
-    strcpy(out->folder, folder);
-    return PLIM_OK;
+    return os_failed("temporary folder", folder, err);
 }
 
 static plim_status check_opts(const plim_import_opts *opts, bool *is_ort_format, plim_error *err)
@@ -364,6 +394,7 @@ plim_status plim_ort_parts_make(const char *model_path, const char *out_dir,
     char saved[PLIM_IMPORT_PATH_BYTES];
     struct stat st;
     memset(out, 0, sizeof(*out));
+    out->held = -1;
     PLIM_TRY(check_opts(opts, &is_ort_format, err));
     PLIM_TRY(plim_import_digest(model_path, out->card.source_sha256, err));
     out->card.has_source_sha256 = true;
@@ -391,16 +422,17 @@ plim_status plim_ort_parts_make(const char *model_path, const char *out_dir,
 
 void plim_ort_parts_drop(plim_ort_parts *parts)
 {
-    static const char *const names[] = {"graph", "weights", "saved", "constants"};
     char path[PLIM_IMPORT_PATH_BYTES];
-    for (size_t i = 0; parts->folder[0] && i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", parts->folder, names[i]);
+    for (size_t i = 0; parts->folder[0] && PART_NAMES[i]; i++) {
+        snprintf(path, sizeof(path), "%s/%s", parts->folder, PART_NAMES[i]);
         (void)unlink(path);
     }
     if (parts->folder[0]) {
         (void)rmdir(parts->folder);
+        close(parts->held);
     }
     parts->folder[0] = 0;
+    parts->held = -1;
 }
 
 /* ---- 4: pack ---- */

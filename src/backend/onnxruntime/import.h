@@ -40,6 +40,7 @@ PLIM_MUST_USE plim_status plim_import_data_path(const char *model_path, plim_wir
 /* What an artifact is made of, before it is packed. */
 typedef struct plim_ort_parts {
     char folder[512]; /* temporary, beside the artifact; removed by plim_ort_parts_drop */
+    int held;         /* its descriptor, whose lock says that it is in use; -1: none */
     char graph_path[PLIM_IMPORT_PATH_BYTES];
     char weights_path[PLIM_IMPORT_PATH_BYTES]; /* "": none (format ort, or no constant left the
                                                   graph) */

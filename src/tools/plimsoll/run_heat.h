@@ -17,7 +17,10 @@ typedef struct run_heat {
     plim_transition first[RUN_HEAT_FIRST];
 } run_heat;
 
-#define RUN_HEAT_INIT {.lock = PTHREAD_MUTEX_INITIALIZER}
+#define RUN_HEAT_INIT                                                                              \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
+    }
 
 /* As on_transition of a runtime; @context is a run_heat. */
 void run_heat_note(void *context, const plim_transition *transition);
