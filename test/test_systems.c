@@ -255,6 +255,48 @@ static void drivers_of_virtual_displays_are_no_gpu(void **state)
     assert_string_equal(text(PLIM_FACT_GPU_STACK), "none");
 }
 
+static void a_machine_without_a_gpu_says_so_and_shares_no_memory(void **state)
+{
+    (void)state;
+    put("sys/class/drm/version", "drm 1.1.0 20060810\n");
+
+    probe();
+
+    assert_string_equal(text(PLIM_FACT_GPU_STACK), "none");
+    assert_int_equal(plim_facts_number(&facts, PLIM_FACT_GPU_SHARES_MEMORY, 1), 0);
+}
+
+static void what_hides_a_gpu_is_not_taken_for_none(void **state)
+{
+    static const char *const SIGNS[] = {"dev/dxg",   "dev/mali0",         "dev/nvidiactl",
+                                        "dev/nvmap", "sys/module/nvidia", "sys/class/kfd"};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(SIGNS) / sizeof(SIGNS[0]); i++) {
+        (void)fresh(NULL);
+        put("sys/class/drm/version", "drm 1.1.0 20060810\n");
+        put(SIGNS[i], "");
+        probe();
+        assert_absent(PLIM_FACT_GPU_STACK);
+        assert_absent(PLIM_FACT_GPU_SHARES_MEMORY);
+    }
+}
+
+static void a_container_on_a_jetson_is_known_by_its_devfreq_node(void **state)
+{
+    (void)state;
+    put("sys/class/drm/card0/device/uevent", "DRIVER=drm\n");
+    put("sys/class/devfreq/17000000.gpu/governor", "nvhost_podgov\n");
+
+    probe();
+    assert_absent(PLIM_FACT_GPU_STACK);
+
+    put("dev/nvmap", "");
+    probe();
+    assert_string_equal(text(PLIM_FACT_GPU_STACK), "nvgpu");
+    assert_int_equal(plim_facts_number(&facts, PLIM_FACT_GPU_SHARES_MEMORY, 0), 1);
+}
+
 static void a_captured_folder_without_drm_says_nothing_of_a_gpu(void **state)
 {
     (void)state;
@@ -265,7 +307,7 @@ static void a_captured_folder_without_drm_says_nothing_of_a_gpu(void **state)
     assert_absent(PLIM_FACT_GPU_STACK);
 }
 
-static void a_damaged_uevent_is_no_driver(void **state)
+static void a_render_node_with_a_damaged_uevent_is_neither_a_driver_nor_none(void **state)
 {
     static const char *const TEXTS[] = {
         "", "DRIVER", "DRIVER=", "DRIVER=\n", "XDRIVER=amdgpu\n", "driver=amdgpu\n"};
@@ -274,7 +316,7 @@ static void a_damaged_uevent_is_no_driver(void **state)
     for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++) {
         put("sys/class/drm/renderD128/device/uevent", TEXTS[i]);
         probe();
-        assert_string_equal(text(PLIM_FACT_GPU_STACK), "none");
+        assert_absent(PLIM_FACT_GPU_STACK);
     }
 }
 
@@ -608,8 +650,11 @@ int main(void)
         TEST(the_gpu_with_the_lowest_bus_number_gives_the_name),
         TEST(an_nvidia_card_of_an_unknown_kind_shares_memory_or_not_nobody_knows),
         TEST(drivers_of_virtual_displays_are_no_gpu),
+        TEST(a_machine_without_a_gpu_says_so_and_shares_no_memory),
+        TEST(what_hides_a_gpu_is_not_taken_for_none),
+        TEST(a_container_on_a_jetson_is_known_by_its_devfreq_node),
         TEST(a_captured_folder_without_drm_says_nothing_of_a_gpu),
-        TEST(a_damaged_uevent_is_no_driver),
+        TEST(a_render_node_with_a_damaged_uevent_is_neither_a_driver_nor_none),
         TEST(memory_of_an_amd_gpu_that_is_no_number_stays_unknown),
         TEST(what_firmware_left_as_it_came_is_no_name),
         TEST(the_release_file_alone_names_a_dgx_spark),

@@ -167,10 +167,5 @@ void plim_probe_drm(plim_probe *p)
             read_nodes(p, KINDS[i]);
         }
     }
-    /* on this machine all classes are there; a captured folder may hold only some */
-    if (!plim_facts_text(p->facts, PLIM_FACT_GPU_STACK)[0] &&
-        plim_probe_has(p, p->root[0] ? DRM : "sys/class")) {
-        plim_probe_text(p, PLIM_FACT_GPU_STACK, "none");
-    }
     read_accelerators(p);
 }

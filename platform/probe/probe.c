@@ -30,6 +30,7 @@ static void (*const SOURCES[])(plim_probe *) = {
     plim_probe_multiprocessors, /* what the mode leaves of them */
     plim_probe_stack,           /* driver of the GPU */
     plim_probe_drm,             /* GPUs of others, NPUs */
+    plim_probe_no_gpu,          /* that there is none, where that is certain */
     plim_probe_machine,         /* machines that are no Jetson, by their words */
     plim_probe_toolkit,         /* CUDA */
     plim_probe_libraries,       /* TensorRT, cuDNN, as a process would load them */

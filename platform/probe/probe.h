@@ -72,6 +72,7 @@ void plim_probe_nvpmodel(plim_probe *p);
 void plim_probe_multiprocessors(plim_probe *p);
 void plim_probe_stack(plim_probe *p);
 void plim_probe_drm(plim_probe *p);
+void plim_probe_no_gpu(plim_probe *p);
 void plim_probe_machine(plim_probe *p);
 void plim_probe_toolkit(plim_probe *p);
 void plim_probe_libraries(plim_probe *p);

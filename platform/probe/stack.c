@@ -4,7 +4,9 @@
  * In this order: nvgpu, nvidia's own module, whatever driver owns a render node of DRM, kgsl. On a
  * Tegra nvidia's module is loaded for the display as well, and NVML can be there before nvgpu's
  * node is; so there the GPU's own devfreq node decides, and without one nothing is said here: the
- * table of chips knows what this one has. No library is opened and no device node touched.
+ * table of chips knows what this one has. "none" is a finding too: it is noted only where drivers
+ * would show themselves and none does, never where a container hides them. No library is opened
+ * and no device node touched.
  * Source: jetson_stats (which nodes belong to which stack), NVIDIA's open kernel module (formats).
  */
 #include <stdio.h>
@@ -43,11 +45,13 @@ static const char *devfreq_stack(plim_probe *p)
     return found;
 }
 
+/* A container hides the device tree (/sys/firmware is masked), the devfreq nodes it does not. */
 static bool is_tegra(plim_probe *p)
 {
     char list[1024];
     size_t bytes = 0;
-    if (strncmp(plim_facts_text(p->facts, PLIM_FACT_BOARD_SOC), "tegra", 5) == 0) {
+    if (strncmp(plim_facts_text(p->facts, PLIM_FACT_BOARD_SOC), "tegra", 5) == 0 ||
+        strstr(plim_facts_text(p->facts, PLIM_FACT_OS_KERNEL), "tegra") || devfreq_stack(p)) {
         return true;
     }
     if (!plim_probe_read(p, "proc/device-tree/compatible", list, sizeof(list), &bytes)) {
@@ -133,6 +137,9 @@ static void read_tegra(plim_probe *p)
         plim_probe_text(p, PLIM_FACT_GPU_STACK, stack);
         if (strcmp(stack, "nvidia") == 0) {
             (void)read_nvidia(p);
+        } else {
+            (void)plim_facts_set_number(p->facts, PLIM_FACT_GPU_SHARES_MEMORY, 1,
+                                        PLIM_CONFIDENCE_TABLE, "nvgpu serves integrated GPUs");
         }
     }
 }
@@ -151,4 +158,70 @@ void plim_probe_stack(plim_probe *p)
             plim_probe_text(p, PLIM_FACT_GPU_NAME, name);
         }
     }
+}
+
+/* ---- none ---- */
+
+/* Drivers that make no node of DRM; in a container their device may be all that is seen of them. */
+static bool has_device(plim_probe *p)
+{
+    static const char *const PLACES[] = {"dev/nvidiactl",
+                                         "dev/nvidia0",
+                                         "dev/nvmap",
+                                         "dev/dxg",
+                                         "dev/kgsl-3d0",
+                                         "dev/mali0",
+                                         "sys/class/misc/mali0",
+                                         "sys/class/kfd",
+                                         "sys/module/nvidia",
+                                         "sys/module/nvgpu"};
+    for (size_t i = 0; i < sizeof(PLACES) / sizeof(PLACES[0]); i++) {
+        if (plim_probe_has(p, PLACES[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A render node whose driver cannot be read: a GPU of nobody knows what kind. */
+static bool has_silent_node(plim_probe *p)
+{
+    plim_folder folder;
+    bool is_silent = false;
+    if (!plim_probe_folder(p, "sys/class/drm", &folder)) {
+        return false;
+    }
+    for (const char *name; !is_silent && (name = plim_folder_next(&folder));) {
+        char path[128];
+        plim_lines lines;
+        snprintf(path, sizeof(path), "sys/class/drm/%.32s/device/uevent", name);
+        if (strncmp(name, "renderD", 7) != 0) {
+            continue;
+        }
+        is_silent = true;
+        if (plim_probe_lines(p, path, &lines)) {
+            for (char *line; is_silent && (line = plim_lines_next(&lines));) {
+                is_silent = strncmp(line, "DRIVER=", 7) != 0 || !plim_text_trim(line + 7)[0];
+            }
+            plim_lines_close(&lines);
+        }
+    }
+    plim_folder_close(&folder);
+    return is_silent;
+}
+
+/* After stack and drm. On this machine all classes of sys are there; a captured folder holds only
+ * what was taken along, so that it must have DRM's own. */
+void plim_probe_no_gpu(plim_probe *p)
+{
+    plim_folder folder;
+    if (plim_facts_get(p->facts, PLIM_FACT_GPU_STACK) || is_tegra(p) || has_device(p) ||
+        has_silent_node(p) ||
+        !plim_probe_folder(p, p->root[0] ? "sys/class/drm" : "sys/class", &folder)) {
+        return;
+    }
+    plim_folder_close(&folder);
+    plim_probe_text(p, PLIM_FACT_GPU_STACK, "none");
+    (void)plim_facts_set_number(p->facts, PLIM_FACT_GPU_SHARES_MEMORY, 0, PLIM_CONFIDENCE_TABLE,
+                                "no driver serves a GPU");
 }

@@ -85,7 +85,8 @@ const capture_entry CAPTURE_LIST[] = {
      CAPTURE_WHOLE},
     {"sys/module/zswap/parameters/{enabled,max_pool_percent}", CAPTURE_WHOLE},
     /* nvmap */
-    {"dev/{nvmap,nvhost-gpu,nvidia0,nvidiactl,nvidia-uvm,kfd,mali0,kgsl-3d0}", CAPTURE_PRESENCE},
+    {"dev/{nvmap,nvhost-gpu,nvidia0,nvidiactl,nvidia-uvm,kfd,mali0,kgsl-3d0,dxg}",
+     CAPTURE_PRESENCE},
     {"sys/module/{nvmap,nvgpu,nvidia,nvidia_uvm,amdgpu,panthor,panfrost,msm,rknpu}/"
      "{initstate,version}",
      CAPTURE_WHOLE},
@@ -132,6 +133,9 @@ const capture_entry CAPTURE_LIST[] = {
     {"proc/driver/nvidia/version", CAPTURE_WHOLE},
     {"proc/driver/nvidia/gpus/*/{information,power,numa_status}", CAPTURE_WHOLE},
     {"sys/class/accel/*/device/uevent", CAPTURE_WHOLE},
+    {"sys/class/drm/version", CAPTURE_WHOLE},
+    {"sys/class/{misc/mali0,kfd}", CAPTURE_PRESENCE},
+    {"sys/module/{nvidia,nvgpu}", CAPTURE_PRESENCE},
     {"sys/class/drm/{card*,renderD*}/device/{vendor,device,class,uevent,mem_info_vram_total,"
      "mem_info_vram_used,mem_info_gtt_total,mem_info_gtt_used,mem_info_vis_vram_total}",
      CAPTURE_WHOLE},
