@@ -16,13 +16,11 @@ static const char *line_of(plim_slice slice)
     return text;
 }
 
-/* Words up to the terminal's width, each line after @indent blanks. */
-static void paragraph(const char *head, plim_slice slice, FILE *to)
+/* Words up to the terminal's width, each line after @indent blanks; cuts @text into its words. */
+static void paragraph(const char *head, char *text, FILE *to)
 {
-    char text[4096];
     size_t indent = 9, column = indent, width = tool_columns(to);
     char *rest = NULL;
-    plim_slice_copy(slice, text, sizeof(text));
     fprintf(to, "  %-6s ", head);
     for (char *w = strtok_r(text, " ", &rest); w; w = strtok_r(NULL, " ", &rest)) {
         size_t n = strlen(w);
@@ -33,6 +31,13 @@ static void paragraph(const char *head, plim_slice slice, FILE *to)
         column += (size_t)fprintf(to, column > indent ? " %s" : "%s", w);
     }
     fputc('\n', to);
+}
+
+static void prose(const char *head, plim_slice slice, FILE *to)
+{
+    char text[4096];
+    plim_slice_copy(slice, text, sizeof(text));
+    paragraph(head, text, to);
 }
 
 void policy_show_place(const char *table, uint32_t line, FILE *to)
@@ -178,29 +183,28 @@ void policy_show_json(const plim_policy_entry *e, FILE *to)
 
 /* ---- matches ---- */
 
-static void fact_text(plim_fact_id id, const plim_facts *facts, FILE *to)
+static void fact_text(plim_fact_id id, const plim_facts *facts, char *out, size_t room)
 {
     char value[128];
     const plim_fact *fact = plim_facts_get(facts, id);
     plim_fact_format(id, fact, value, sizeof(value));
-    fprintf(to, "%s is %s", plim_fact_key(id), value);
-    if (fact) {
-        fprintf(to, " (%s)", fact->source);
-    }
+    snprintf(out, room, fact ? "%s is %s (%s)" : "%s is %s", plim_fact_key(id), value,
+             fact ? fact->source : "");
 }
 
 static void conditions_text(const plim_rule *r, const plim_facts *facts, FILE *to)
 {
     for (uint32_t i = 0; i < r->when_count; i++) {
         plim_fact_id key, other;
+        char first[320], second[320] = "", text[5120];
         (void)plim_policy_condition(r->when[i], facts, &key, &other);
-        fprintf(to, "  %-6s ", i ? "" : "as");
-        fact_text(key, facts, to);
+        fact_text(key, facts, first, sizeof(first));
         if (other != PLIM_FACT_COUNT) {
-            fputs(", ", to);
-            fact_text(other, facts, to);
+            fact_text(other, facts, second, sizeof(second));
         }
-        fprintf(to, "; asked: %s\n", line_of(r->when[i]));
+        snprintf(text, sizeof(text), "%s%s%s; asked: %s", first, second[0] ? ", " : "", second,
+                 line_of(r->when[i]));
+        paragraph(i ? "" : "as", text, to);
     }
 }
 
@@ -214,15 +218,15 @@ void policy_show_match(const plim_rule *r, plim_verdict verdict, const plim_fact
     if (verdict != PLIM_VERDICT_HIT) {
         return;
     }
-    paragraph("why", r->why, to);
+    prose("why", r->why, to);
     if (r->symptom.bytes) {
-        paragraph("shows", r->symptom, to);
+        prose("shows", r->symptom, to);
     }
     if (r->remedy.bytes) {
-        paragraph("do", r->remedy, to);
+        prose("do", r->remedy, to);
     }
     for (uint32_t i = 0; i < r->workaround_count; i++) {
-        paragraph("tried", r->workaround[i], to);
+        prose("tried", r->workaround[i], to);
     }
     for (uint32_t i = 0; i < r->link_count; i++) {
         fprintf(to, "  %-6s %s\n", i ? "" : "see", line_of(r->link[i]));
