@@ -324,7 +324,7 @@ static const layout layouts[] = {
     AT(plim_runtime_opts, black_box_bytes, 136),
     AT(plim_runtime_opts, telemetry_period_ms, 144),
     AT(plim_runtime_opts, transition_context, 176),
-    SIZE(plim_engine_spec, 168),
+    SIZE(plim_engine_spec, 184),
     AT(plim_engine_spec, prepack, 44),
     AT(plim_engine_spec, load, 88),
     SIZE(plim_thermal, 64),

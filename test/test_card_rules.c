@@ -174,9 +174,115 @@ static void an_engine_of_the_whole_module_may_be_accepted_in_a_mode_that_gates(v
     assert_non_null(strstr(err.remedy, "shows 4 of its 8 multiprocessors in power mode 15W"));
     s.accept = accept;
     s.accept_count = 1;
+    logged.used = 0;
+    logged.text[0] = 0;
+    assert_ok(plim_runtime_deserialize(runtime, &s, &engine, &err));
+
+    assert_int_equal(lines_with("\"event\":\"rule_accepted\"", accept[0]), 1);
+    assert_int_equal(lines_with("rule", accept[0]), 1);
+    plim_runtime_close(runtime);
+}
+
+/* ---- data types ---- */
+
+static void a_type_that_is_not_the_default_is_written_down_with_who_asked(void **state)
+{
+    (void)state;
+    static plim_card card;
+    static plim_facts orin;
+    char path[4200];
+    plim_runtime *runtime = NULL;
+    plim_engine *engine = NULL;
+    plim_runtime_opts o = base_opts(CAP_BYTES);
+    memset(&orin, 0, sizeof(orin));
+    plim_facts_set_number(&orin, PLIM_FACT_GPU_SM, 87, PLIM_CONFIDENCE_READ, "test");
+    o.facts = &orin;
+    card = new_card("typed");
+    strcpy(card.precision_asked, "bf16");
+    strcpy(card.precision_found, "bf16");
+    artifact_path("typed", path, sizeof(path));
+    pack(path, &card, 1, WEIGHTS_BYTES);
+    logged.used = 0;
+    logged.text[0] = 0;
+    assert_ok(plim_runtime_open(&o, &runtime, &err));
+    plim_engine_spec s = spec_of("typed", path);
+
+    s.precision = "fp16"; /* the default, but not what this engine is */
+    assert_status(plim_runtime_deserialize(runtime, &s, &engine, &err), PLIM_E_MISMATCH);
+    assert_string_equal(err.field, "precision");
+    assert_int_equal(lines_with("dtype_override", ""), 0);
+    s.precision = "bf16";
+    s.precision_by = "deploy.yaml:3";
+    assert_ok(plim_runtime_deserialize(runtime, &s, &engine, &err));
+
+    assert_int_equal(lines_with("\"event\":\"dtype_override\"", "\"by\":\"deploy.yaml:3\""), 1);
+    assert_int_equal(lines_with("\"default\":\"fp16\",\"support\":\"allowed\"", "rate of fp16"), 1);
+    plim_runtime_close(runtime);
+}
+
+static void a_type_without_hardware_is_refused_when_the_deployment_asks_for_it(void **state)
+{
+    (void)state;
+    static const char *const accept[] = {"precision-without-hardware"};
+    static plim_card card;
+    static plim_facts orin;
+    char path[4200];
+    plim_runtime *runtime = NULL;
+    plim_engine *engine = NULL;
+    plim_runtime_opts o = base_opts(CAP_BYTES);
+    memset(&orin, 0, sizeof(orin));
+    plim_facts_set_number(&orin, PLIM_FACT_GPU_SM, 87, PLIM_CONFIDENCE_READ, "test");
+    o.facts = &orin;
+    card = new_card("typed");
+    strcpy(card.precision_asked, "fp8");
+    artifact_path("typed", path, sizeof(path));
+    pack(path, &card, 1, WEIGHTS_BYTES);
+    assert_ok(plim_runtime_open(&o, &runtime, &err));
+    plim_engine_spec s = spec_of("typed", path);
+    s.precision = "fp8";
+
+    assert_status(plim_runtime_deserialize(runtime, &s, &engine, &err), PLIM_E_UNSUPPORTED);
+    assert_string_equal(err.wanted, "fp8");
+    assert_string_equal(err.found, "fp16");
+    assert_non_null(strstr(err.detail, "8.9"));
+    assert_non_null(strstr(err.remedy, "fp16"));
+    s.accept = accept;
+    s.accept_count = 1;
     assert_ok(plim_runtime_deserialize(runtime, &s, &engine, &err));
 
     plim_runtime_close(runtime);
+}
+
+static void note_hit(void *context, const plim_rule *rule, plim_verdict verdict)
+{
+    if (plim_slice_is(rule->id, "trt-low-precision-built-as-fp32")) {
+        *(plim_action *)context = verdict == PLIM_VERDICT_HIT ? rule->action : PLIM_ACTION_OFF;
+    }
+}
+
+static void a_plan_that_fell_back_to_fp32_is_refused(void **state)
+{
+    (void)state;
+    static plim_card card;
+    static plim_facts facts;
+    plim_policy builtin;
+    plim_action action = PLIM_ACTION_OFF;
+    plim_policy_builtin(&builtin);
+    memset(&facts, 0, sizeof(facts));
+    card = new_card("thor");
+    strcpy(card.format, "plan");
+    strcpy(card.precision_asked, "fp8");
+    strcpy(card.precision_found, "fp32");
+
+    plim_card_note(&card, &facts);
+    assert_ok(plim_policy_match(&builtin, &facts, note_hit, &action, &err));
+
+    assert_int_equal(action, PLIM_ACTION_REFUSE);
+    strcpy(card.precision_found, ""); /* not known is not what was asked, and not the opposite */
+    action = PLIM_ACTION_OFF;
+    plim_card_note(&card, &facts);
+    assert_ok(plim_policy_match(&builtin, &facts, note_hit, &action, &err));
+    assert_int_equal(action, PLIM_ACTION_OFF);
 }
 
 /* ---- a card as facts ---- */
@@ -245,6 +351,9 @@ int main(void)
         cmocka_unit_test(a_rule_that_was_accepted_is_passed_and_written_down),
         cmocka_unit_test(warnings_and_advice_are_said_once_each),
         cmocka_unit_test(an_engine_of_the_whole_module_may_be_accepted_in_a_mode_that_gates),
+        cmocka_unit_test(a_type_that_is_not_the_default_is_written_down_with_who_asked),
+        cmocka_unit_test(a_type_without_hardware_is_refused_when_the_deployment_asks_for_it),
+        cmocka_unit_test(a_plan_that_fell_back_to_fp32_is_refused),
         cmocka_unit_test(a_card_stands_beside_the_facts_of_its_host),
         cmocka_unit_test(what_a_person_says_of_the_host_stands_before_what_was_probed),
     };

@@ -50,7 +50,9 @@ static void a_driver_that_is_charged_is_found_out(void **state)
         probe("charged", 0);
     }
     assert_string_equal(plim_charged_text(charge.charged), "yes");
+#ifndef __SANITIZE_THREAD__ /* whose shadow of what the driver writes is charged beside it */
     assert_in_range(charge.grown_bytes[0], 48 << 20, 80 << 20);
+#endif
     assert_int_equal(charge.block_bytes, 64 << 20);
 }
 

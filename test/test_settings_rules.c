@@ -6,6 +6,7 @@
 #include "plimsoll/policy.h"
 #include "plimsoll/settings.h"
 #include "test/support/cm.h"
+#include "test/support/json_schema.h"
 #include "test/support/tool_run.h"
 
 typedef enum machine { NX, SPARK, PC } machine;
@@ -262,6 +263,30 @@ static void the_command_names_what_does_not_go_together(void **state)
     assert_int_equal(tool_sh("$plimsoll settings --env-file nowhere.env"), 4);
 }
 
+static void what_it_prints_as_json_follows_its_schema(void **state)
+{
+    (void)state;
+    json_error_t at;
+    char why[1024];
+    json_t *schema = json_load_file("docs/plimsoll-settings-1.schema.json", 0, &at);
+    assert_non_null(schema);
+    tool_set_up(state);
+    tool_write_text("service.env", "MALLOC_ARENA_MAX=2K\nMALLOC_TRIM_THRESHOLD_=9\n");
+
+    assert_int_equal(tool_sh("$plimsoll settings --env-file service.env --json"), 1);
+
+    json_t *root = json_loads(tool_out, JSON_REJECT_DUPLICATES, &at);
+    assert_non_null(root);
+    assert_true(json_array_size(json_object_get(root, "rules")) > 0);
+    if (!json_schema_holds(schema, root, why, sizeof(why))) {
+        fail_msg("%s", why);
+    }
+    json_object_set_new(root, "more", json_true());
+    assert_false(json_schema_holds(schema, root, why, sizeof(why)));
+    json_decref(root);
+    json_decref(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +296,7 @@ int main(void)
         cmocka_unit_test(nothing_is_said_of_an_environment_that_nobody_read),
         cmocka_unit_test(every_rule_of_the_table_is_tried_here),
         cmocka_unit_test(the_command_names_what_does_not_go_together),
+        cmocka_unit_test(what_it_prints_as_json_follows_its_schema),
     };
     return cmocka_run_group_tests(tests, know_rules, NULL);
 }

@@ -3,6 +3,13 @@
 #include "test/support/runtime_fixture.h"
 #include "test/support/tool_run.h"
 
+/* A run is held against the cap as the kernel counts it, a sanitizer's shadow too. */
+#ifdef __SANITIZE_THREAD__
+#define CAP "4 GiB"
+#else
+#define CAP "64 MiB"
+#endif
+
 /* An engine of the null backend that is tied to so many multiprocessors of SM 8.7. */
 static void make_tier(const char *name, uint32_t multiprocessors)
 {
@@ -20,7 +27,7 @@ static int plan_on(unsigned multiprocessors, const char *artifact, const char *m
 {
     char text[1024];
     snprintf(text, sizeof(text),
-             "budget: {cap: 64 MiB}\nhost: {sm: 87, multiprocessors: %u}\nengines:\n"
+             "budget: {cap: " CAP "}\nhost: {sm: 87, multiprocessors: %u}\nengines:\n"
              "  - {name: policy, artifact: %s, inputs: {x: {from: zeros}}%s}\n",
              multiprocessors, artifact, more);
     tool_write_text("tiers.yaml", text);
@@ -70,6 +77,48 @@ static void two_that_fit_are_refused_unless_their_order_decides(void **state)
     assert_int_equal(plan_on(16, "[agx.engine, agx-too.engine]", ", pick: first"), 0);
 }
 
+static void what_a_deployment_asks_for_is_granted_or_refused_and_said(void **state)
+{
+    (void)state;
+    static plim_card card;
+    char path[4200];
+    card = new_card("policy");
+    card.name = (plim_engine_name){.sm = ""};
+    strcpy(card.precision_asked, "bf16");
+    strcpy(card.precision_found, "bf16");
+    snprintf(path, sizeof(path), "%s/bf16.engine", cm_tmp());
+    pack(path, &card, 3, WEIGHTS_BYTES);
+
+    assert_int_equal(plan_on(8, "bf16.engine", ", precision: bf16"), 0);
+    assert_int_equal(tool_sh("$plimsoll plan tiers.yaml"), 0);
+    assert_says(tool_out, "policy: bf16 by the manifest, where fp16 is the default: allowed");
+    assert_int_equal(plan_on(8, "bf16.engine", ""), 0);
+    assert_int_equal(tool_sh("$plimsoll plan tiers.yaml"), 0);
+    assert_says(tool_out, "policy: bf16 by its card");
+    assert_int_equal(plan_on(8, "bf16.engine", ", precision: fp16"), 1);
+    assert_says(tool_errors, "wanted fp16");
+    assert_says(tool_errors, "found bf16");
+    assert_says(tool_errors, "name an artifact that was built in fp16");
+}
+
+static void rules_of_a_person_are_held_by_plan_and_run(void **state)
+{
+    (void)state;
+    tool_write_text("own.table", "rule: own\nwhen: card.format = raw\naction: refuse\n"
+                                 "why: Not here.\nremedy: Elsewhere.\nlink: https://example.org\n"
+                                 "source: a test\nconfidence: verified\nseen: 2026-11-21\n"
+                                 "expires: 2027-11-21\n");
+    assert_int_equal(plan_on(16, "agx.engine", ""), 0);
+
+    assert_int_equal(tool_sh("$plimsoll plan tiers.yaml --rules own.table"), 1);
+    assert_says(tool_errors, "rule own");
+    assert_int_equal(tool_sh("$plimsoll run tiers.yaml --rules own.table"), 1);
+    assert_says(tool_errors, "Not here.");
+    assert_int_equal(tool_sh("$plimsoll plan tiers.yaml --rules nowhere.table"), 4);
+    assert_int_equal(plan_on(16, "agx.engine", ", accept: [own]"), 0);
+    assert_int_equal(tool_sh("$plimsoll run tiers.yaml --rules own.table"), 0);
+}
+
 static void a_list_that_is_wrong_is_named_by_its_place(void **state)
 {
     (void)state;
@@ -91,6 +140,8 @@ int main(void)
         cmocka_unit_test(the_tier_of_this_host_is_loaded),
         cmocka_unit_test(where_none_fits_every_candidate_is_named_with_its_reason),
         cmocka_unit_test(two_that_fit_are_refused_unless_their_order_decides),
+        cmocka_unit_test(what_a_deployment_asks_for_is_granted_or_refused_and_said),
+        cmocka_unit_test(rules_of_a_person_are_held_by_plan_and_run),
         cmocka_unit_test(a_list_that_is_wrong_is_named_by_its_place),
     };
     return cmocka_run_group_tests(tests, make_tiers, NULL);

@@ -143,6 +143,20 @@ PLIM_API void plim_card_note(const plim_card *card, plim_facts *facts);
 PLIM_API void plim_card_note_support(const plim_card *card, const plim_policy *policy,
                                      plim_facts *facts);
 
+/* plim_card_dtype - what the policy says of the type that an engine is to be in on this machine.
+ *
+ * @asked is the deployment's word; NULL or "": what the card's build was asked for. When neither
+ * asks, the answer is the machine's default and is_asked is false.
+ * Owns:    borrows all; @out holds copies.
+ * Errors:  E_MISMATCH     the deployment asks for a type that the card neither was asked for nor
+ *                         found: wanted, found, remedy.
+ *          E_UNSUPPORTED  the hardware has no path for it: found is the default, detail the reason.
+ *          E_NOT_FOUND    no entry speaks of this type here. */
+PLIM_API PLIM_MUST_USE plim_status plim_card_dtype(const plim_card *card, const char *asked,
+                                                   const plim_policy *policy,
+                                                   const plim_facts *facts, plim_dtype_choice *out,
+                                                   plim_error *err);
+
 /* plim_weights_precision - the type that most bytes have, as policies name it: "fp32", "fp16",
  * "bf16", "fp8", "fp4", "int8" (signed or not), "int4", ..., "other"; "" when nothing is known or
  * there are no weights. Of equals, the first of plim_dtype. */

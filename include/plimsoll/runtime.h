@@ -166,6 +166,9 @@ typedef struct plim_engine_spec {
     const char *const *accept; /* ids of rules that this engine is loaded in spite of; each one
                                 * that would have spoken is a line in the log */
     size_t accept_count;
+    const char *precision; /* the type that the deployment wants: an engine of another one, or one
+                            * that this hardware has no path for, is refused; NULL: the card's */
+    const char *precision_by; /* who asks, for the log; NULL: the caller */
 } plim_engine_spec;
 
 static inline plim_engine_spec plim_engine_spec_default(void)
@@ -190,19 +193,19 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, cons
  * charges the payload, streams it in, opens the session. A rule that refuses is E_MISMATCH with
  * field "rule ID", found its symptom, detail the reason, and its remedy; one that warns is a line
  * of level warn, one that advises about this card a line of level info, each once in a runtime.
- * Accepting the rule engine-at-other-power-mode lets an engine of this module run in a mode that
- * took multiprocessors away. An artifact that is loaded already (same real path, device, inode, and
- * size and time of change or else payload root) is shared: the reference count goes up and
- * nothing of the body is read, also when threads race for it. Options that would change a
- * loaded engine do not apply; the log says which.
- * Owns:    gives a reference in *@out; plim_engine_release gives it back.
- * Errors:  E_MISMATCH before a byte of the body is read; E_BUDGET before it too;
- *          E_NOT_FOUND unknown or absent backend (never another one instead);
- *          E_STATE  sealed, or another artifact is loaded under this name; or "under memory
- *                   pressure" (pressure.h): the load line may have room, the machine has not, and
- *                   the same call may work later. Sharing an engine is never refused so;
- *          E_RANGE  PLIM_ENGINES_MAX engines are alive;
- *          everything from plim_engine_load; after any failure the account is where it was.
+ * An engine of this module is refused in a power mode that took multiprocessors away, with the
+ * mode to set as the remedy; accepting the rule engine-at-other-power-mode lets it run. A type that
+ * is not the default of this machine is a line dtype_override: who asked, why it is not. An
+ * artifact that is loaded already (same real path, device, inode, and size and time of change or
+ * else payload root) is shared: the reference count goes up and nothing of the body is read, also
+ * when threads race for it. Options that would change a loaded engine do not apply; the log says
+ * which. Owns:    gives a reference in *@out; plim_engine_release gives it back. Errors: E_MISMATCH
+ * before a byte of the body is read; E_BUDGET before it too; E_NOT_FOUND unknown or absent backend
+ * (never another one instead); E_STATE  sealed, or another artifact is loaded under this name; or
+ * "under memory pressure" (pressure.h): the load line may have room, the machine has not, and the
+ * same call may work later. Sharing an engine is never refused so; E_RANGE  PLIM_ENGINES_MAX
+ * engines are alive; everything from plim_engine_load; after any failure the account is where it
+ * was.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_deserialize(plim_runtime *self,
                                                             const plim_engine_spec *spec,

@@ -77,3 +77,29 @@ void plim_card_note_support(const plim_card *card, const plim_policy *policy, pl
                             choice.id);
     }
 }
+
+plim_status plim_card_dtype(const plim_card *card, const char *asked, const plim_policy *policy,
+                            const plim_facts *facts, plim_dtype_choice *out, plim_error *err)
+{
+    if (!card || !out) {
+        return PLIM_FAIL(err, PLIM_E_ARG, .what = "card and out");
+    }
+    bool is_deployment = asked && asked[0];
+    const char *found = card->precision_found[0] ? card->precision_found : card->precision_asked;
+    memset(out, 0, sizeof(*out));
+    if (is_deployment && strcmp(asked, found) != 0 && strcmp(asked, card->precision_asked) != 0) {
+        plim_status rc =
+            plim_error_set(err, PLIM_E_MISMATCH, "another precision than was asked for",
+                           "precision", asked, found[0] ? found : "not known");
+        plim_error_remedy(err, "name an artifact that was built in %s, or ask for what this one is",
+                          asked);
+        return rc;
+    }
+    plim_status status =
+        plim_policy_dtype(policy, facts, is_deployment ? asked : card->precision_asked, out, err);
+    if (status == PLIM_E_UNSUPPORTED) {
+        plim_error_remedy(err, "build the engine in %s, the default of this machine",
+                          out->otherwise);
+    }
+    return status;
+}

@@ -4,21 +4,25 @@
  * Decides the order: the card is held against the host first, because that is a comparison of two
  * numbers; then the rules of the policy are matched on both. Refuses with the first rule that
  * refuses, in the order of the tables. A rule that cannot be decided because a fact is missing
- * refuses nothing. What a person accepted by id is logged and passes.
+ * refuses nothing. What a person accepted by id is logged and passes. Last comes the data type: a
+ * deployment's own word for it is granted or refused, and one that is not the machine's default is
+ * logged with who asked.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "src/runtime/state.h"
 
-#define POWER_MODE_RULE "engine-at-other-power-mode"
-#define TEXT_BYTES      384u
+#define POWER_MODE_RULE  "engine-at-other-power-mode"
+#define NO_HARDWARE_RULE "precision-without-hardware"
+#define TEXT_BYTES       384u
 
 typedef struct judgement {
     plim_engine *engine;
     const plim_engine_spec *spec;
     plim_status status;
     plim_error *err;
+    bool mode_said; /* the rule about power modes was accepted and logged already */
 } judgement;
 
 static bool is_accepted(const plim_engine_spec *spec, plim_slice id)
@@ -107,6 +111,9 @@ static void judge(void *context, const plim_rule *rule, plim_verdict verdict)
     if (verdict != PLIM_VERDICT_HIT || j->status != PLIM_OK) {
         return;
     }
+    if (j->mode_said && plim_slice_is(rule->id, POWER_MODE_RULE)) {
+        return;
+    }
     if (is_accepted(j->spec, rule->id)) {
         log_rule(j, "rule_accepted", PLIM_LOG_WARN, rule);
     } else if (rule->action == PLIM_ACTION_REFUSE) {
@@ -120,22 +127,78 @@ static void judge(void *context, const plim_rule *rule, plim_verdict verdict)
     }
 }
 
-/* An engine of this module in a mode that took multiprocessors away, when a person accepts that. */
-static plim_status hold_card(plim_engine *e, const plim_engine_spec *spec, plim_error *err)
+/* The table's own words where it has the rule, else those of the refusal that is passed. */
+static void log_mode_accepted(judgement *j, const plim_policy *rules, const plim_error *refusal)
 {
+    plim_policy_entry entry;
+    plim_rule rule = {.id = slice_of(POWER_MODE_RULE),
+                      .action = PLIM_ACTION_REFUSE,
+                      .evidence = PLIM_EVIDENCE_VERIFIED,
+                      .why = slice_of(refusal->what),
+                      .remedy = slice_of(refusal->remedy)};
+    if (plim_policy_find(rules, PLIM_POLICY_RULE, POWER_MODE_RULE, &entry)) {
+        rule = entry.as.rule;
+    }
+    log_rule(j, "rule_accepted", PLIM_LOG_WARN, &rule);
+    j->mode_said = true;
+}
+
+/* An engine of this module in a mode that took multiprocessors away, when a person accepts that. */
+static plim_status hold_card(judgement *j, const plim_policy *rules, plim_error *err)
+{
+    const plim_engine *e = j->engine;
+    const plim_engine_spec *spec = j->spec;
     const plim_host *host = &e->runtime->host;
     plim_error own = {.status = PLIM_OK};
     plim_status status = plim_card_match(e->card, host, e->path, &own);
     if (status != PLIM_OK && host->multiprocessors_now && host->multiprocessors &&
         strcmp(own.field, "multiprocessors") == 0 && is_accepted(spec, slice_of(POWER_MODE_RULE))) {
         plim_host module = *host;
+        plim_error refusal = own;
         module.multiprocessors_now = 0;
         status = plim_card_match(e->card, &module, e->path, &own);
+        if (status == PLIM_OK) {
+            log_mode_accepted(j, rules, &refusal);
+        }
     }
     if (status != PLIM_OK && err) {
         *err = own;
     }
     return status;
+}
+
+/* What a deployment asks for is granted or refused; what a card asks for is the rules' business. */
+static plim_status hold_precision(const judgement *j, const plim_policy *rules,
+                                  const plim_facts *facts, plim_error *err)
+{
+    const plim_engine_spec *spec = j->spec;
+    plim_dtype_choice choice;
+    plim_error own = {.status = PLIM_OK};
+    const char *asked =
+        spec->precision && spec->precision[0] ? spec->precision : j->engine->card->precision_asked;
+    plim_status status =
+        plim_card_dtype(j->engine->card, spec->precision, rules, facts, &choice, &own);
+    bool is_refused = status == PLIM_E_MISMATCH || status == PLIM_E_UNSUPPORTED;
+    if (spec->precision && spec->precision[0] && is_refused &&
+        !(status == PLIM_E_UNSUPPORTED && is_accepted(spec, slice_of(NO_HARDWARE_RULE)))) {
+        plim_error_detail(&own, status == PLIM_E_UNSUPPORTED ? "%s" : "%.0s", choice.why);
+        if (err) {
+            *err = own;
+        }
+        return status;
+    }
+    if (asked[0] && choice.otherwise[0] && strcmp(asked, choice.otherwise) != 0) {
+        PLIM_LOG(j->engine->runtime, PLIM_LOG_INFO, "dtype_override",
+                 "\"engine\":\"%s\",\"precision\":\"%s\",\"default\":\"%s\",\"support\":\"%s\","
+                 "\"by\":\"%s\",\"why\":\"%s\"",
+                 spec->name, asked, choice.otherwise,
+                 status == PLIM_E_NOT_FOUND ? "unknown" : plim_dtype_support_text(choice.support),
+                 !spec->precision || !spec->precision[0] ? "card"
+                 : spec->precision_by                    ? spec->precision_by
+                                                         : "caller",
+                 status == PLIM_E_NOT_FOUND ? "no entry speaks of it here" : choice.why);
+    }
+    return PLIM_OK;
 }
 
 plim_status plim_engine_admit(plim_engine *e, const plim_engine_spec *spec, plim_error *err)
@@ -144,13 +207,13 @@ plim_status plim_engine_admit(plim_engine *e, const plim_engine_spec *spec, plim
     plim_facts facts = e->runtime->facts; /* some 30 KiB of stack, for the length of this call */
     const plim_policy *rules = e->runtime->rules;
     judgement j = {.engine = e, .spec = spec, .status = PLIM_OK, .err = err};
-    PLIM_TRY(hold_card(e, spec, err));
     if (!rules) {
         plim_policy_builtin(&builtin);
         rules = &builtin;
     }
+    PLIM_TRY(hold_card(&j, rules, err));
     plim_card_note(e->card, &facts);
     plim_card_note_support(e->card, rules, &facts);
     PLIM_TRY(plim_policy_match(rules, &facts, judge, &j, err));
-    return j.status;
+    return j.status == PLIM_OK ? hold_precision(&j, rules, &facts, err) : j.status;
 }

@@ -185,7 +185,7 @@ static plim_status write_weights(const plim_onnx_split *split, const char *model
 static const char *precision(const plim_onnx_split *split)
 {
     uint64_t by_type[32] = {0};
-    plim_dtype most = PLIM_F32;
+    plim_dtype most = PLIM_DTYPE_NONE;
     for (size_t i = 0; i < split->move_count; i++) {
         plim_dtype t = split->moves[i].dtype;
         by_type[t] += split->moves[i].size_bytes;
@@ -202,6 +202,13 @@ static const char *precision(const plim_onnx_split *split)
     case PLIM_I4:
     case PLIM_U4:
         return "int4";
+    case PLIM_F8E4M3:
+    case PLIM_F8E5M2:
+        return "fp8";
+    case PLIM_F4E2M1:
+        return "fp4";
+    case PLIM_DTYPE_NONE:
+        return ""; /* no constant has left the graph: packing looks at those inside */
     default:
         return "fp32";
     }
@@ -327,11 +334,7 @@ static void fill_card(plim_card *card, const char *model_path, const plim_import
     strcpy(card->backend, "onnxruntime");
     strcpy(card->format, is_ort_format ? PLIM_ORT_FORMAT_WHOLE : PLIM_ORT_FORMAT_SPLIT);
     card->build = opts->for_this_cpu ? PLIM_BUILD_NATIVE : PLIM_BUILD_PORTABLE;
-    if (!card->precision_found[0]) {
-        strcpy(card->precision_found, "fp32");
-    }
-    strcpy(card->precision_asked, card->precision_found);
-    strcpy(card->name.precision, card->precision_found);
+    strcpy(card->name.precision, card->precision_found[0] ? card->precision_found : "unknown");
 }
 
 static const char *const PART_NAMES[] = {"graph", "weights", "saved", "constants", NULL};

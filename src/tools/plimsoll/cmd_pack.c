@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "plimsoll/plimsoll.h"
 #include "src/tools/plimsoll/tool.h"
+#include "src/tools/policy_files.h"
 
 #define SECTIONS_MAX 32
 
@@ -58,6 +60,28 @@ static tool_exit card_from_file(const char *path, plim_card *card)
     return rc == PLIM_OK ? TOOL_OK : tool_refuse(path, &err);
 }
 
+/* The user's choice goes before this machine's default, and the card says what that was. */
+static void note_override(plim_card *card)
+{
+    static plim_facts facts;
+    plim_board_opts o = plim_board_opts_default();
+    plim_dtype_choice choice;
+    plim_policy policy;
+    plim_error err = {.status = PLIM_OK};
+    if (plim_board_probe(&o, &facts, &err) != PLIM_OK ||
+        policy_files_load("", NULL, 0, &policy, &err) != PLIM_OK) {
+        (void)tool_refuse("default precision", &err);
+        return;
+    }
+    plim_status rc = plim_policy_dtype(&policy, &facts, card->precision_asked, &choice, &err);
+    if (strcmp(choice.otherwise, card->precision_asked) != 0) {
+        snprintf(card->precision_default, sizeof(card->precision_default), "%s", choice.otherwise);
+        fprintf(stderr, "plimsoll: pack: %s, where %s is the default: %s\n", card->precision_asked,
+                choice.otherwise,
+                rc == PLIM_E_NOT_FOUND ? "no entry speaks of it here" : choice.why);
+    }
+}
+
 static tool_exit make_card(const pack_options *o, plim_card *card)
 {
     memset(card, 0, sizeof(*card));
@@ -78,6 +102,9 @@ static tool_exit make_card(const pack_options *o, plim_card *card)
     snprintf(card->precision_asked, sizeof(card->precision_asked), "%s",
              o->precision ? o->precision : ""); /* what is found, packing finds out */
     card->build = PLIM_BUILD_PORTABLE;
+    if (card->precision_asked[0]) {
+        note_override(card);
+    }
     return TOOL_OK;
 }
 

@@ -70,7 +70,8 @@ static tool_exit plan_manifest(const char *path, const char *policy, uint64_t ca
 tool_exit cmd_plan(int argc, char **argv)
 {
     static prediction p;
-    option_list operands = {.count = 0};
+    option_list operands = {.count = 0}, rules = {.count = 0};
+    plim_error err = {.status = PLIM_OK};
     const char *items = NULL, *policy = NULL, *episode = NULL, *now = NULL, *root = NULL;
     now_mode mode = NOW_WARN;
     uint64_t cap = 0, base = 0;
@@ -86,6 +87,7 @@ tool_exit cmd_plan(int argc, char **argv)
          "peak above what can be had now: warn (default), "
          "refuse, off"},
         {"--root", OPTION_TEXT, &root, "DIR", "whose headroom: a captured machine"},
+        {"--rules", OPTION_MANY, &rules, "FILE", "more tables (plimsoll-policy(5))"},
         {"--json", OPTION_FLAG, &json, NULL, "one JSON object (plimsoll-plan/1)"},
         {"--verbose", OPTION_FLAG, &verbose, NULL, "print the effective configuration first"},
     };
@@ -108,6 +110,9 @@ tool_exit cmd_plan(int argc, char **argv)
     }
     if (now && !predict_now_mode(now, &mode)) {
         return usage_error(&COMMAND, "--headroom '%s': warn, refuse or off", now);
+    }
+    if (rules_load(rules.at, rules.count, &err) != PLIM_OK) {
+        return tool_refuse("rules", &err);
     }
     code = items ? plan_items(items, policy, cap, base, &p)
                  : plan_manifest(operands.at[0], policy, cap, episode, verbose, &p);

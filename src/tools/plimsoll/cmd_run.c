@@ -164,7 +164,8 @@ static uint64_t box_bytes(const run_options *o)
 
 tool_exit cmd_run(int argc, char **argv)
 {
-    option_list operands = {.count = 0};
+    option_list operands = {.count = 0}, rules = {.count = 0};
+    plim_error err = {.status = PLIM_OK};
     run_options o = {.from = 0, .to = UINT32_MAX};
     const char *range = NULL, *report_path = NULL, *now = NULL;
     now_mode mode = NOW_WARN;
@@ -182,6 +183,7 @@ tool_exit cmd_run(int argc, char **argv)
          "peak above what can be had now: warn (default), "
          "refuse, off"},
         {"--log", OPTION_TEXT, &o.log_path, "FILE", "append the structured log there"},
+        {"--rules", OPTION_MANY, &rules, "FILE", "more tables (plimsoll-policy(5))"},
         {"--json", OPTION_FLAG, &json, NULL, "one JSON object (plimsoll-report/1)"},
         {"--verbose", OPTION_FLAG, &o.verbose, NULL, "effective configuration and log on stderr"},
     };
@@ -203,6 +205,9 @@ tool_exit cmd_run(int argc, char **argv)
     }
     if (o.black_box_bytes > PLIM_BLACK_BOX_MOST_BYTES) {
         return usage_error(&COMMAND, "--black-box-size: at most 1 GiB");
+    }
+    if (rules_load(rules.at, rules.count, &err) != PLIM_OK) {
+        return tool_refuse("rules", &err);
     }
     o.black_box_bytes = box_bytes(&o);
     return run(operands.at[0], &o, mode, json, report_path);

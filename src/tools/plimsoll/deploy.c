@@ -77,6 +77,7 @@ plim_status deploy_open(deployment *d, const plim_host *host, plim_error *err)
     o.reserve_bytes = d->m->reserve_bytes;
     o.host = host;
     o.facts = host_facts(host);
+    o.policy = rules_policy();
     o.seal = d->m->seal == PLIM_SEAL_COUNT ? PLIM_SEAL_COUNT : PLIM_SEAL_REFUSE;
     o.account_path = d->o->account_path;
     o.black_box_path = d->o->black_box_path;
@@ -113,7 +114,7 @@ static plim_status load_engine(deployment *d, uint32_t index, plim_error *err)
     plim_engine_spec spec = plim_engine_spec_default();
     plim_engine *engine = NULL;
     const char *accept[MANIFEST_ACCEPT_MAX];
-    char label[64];
+    char label[64], by[MANIFEST_PATH_BYTES + 16];
     progress p;
     snprintf(label, sizeof(label), "loading %s", e->name);
     progress_begin(&p, label);
@@ -131,6 +132,9 @@ static plim_status load_engine(deployment *d, uint32_t index, plim_error *err)
     }
     spec.accept = accept;
     spec.accept_count = e->accept_count;
+    snprintf(by, sizeof(by), "%s:%u", d->m->path, (unsigned)e->line);
+    spec.precision = e->precision;
+    spec.precision_by = by;
     spec.load.progress = progress_bytes;
     spec.load.progress_context = &p;
     plim_status rc = plim_runtime_deserialize(d->runtime, &spec, &engine, err);

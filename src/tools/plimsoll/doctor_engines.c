@@ -71,6 +71,7 @@ static void look_at(doctor *d, size_t index, plim_region *home)
     }
     facts = d->machine.facts;
     plim_card_note(card, &facts);
+    plim_card_note_support(card, &d->policy, &facts);
     doctor_rules(d, &facts, e->from->name);
     plim_engine_close(file);
     plim_status rc = plim_region_rewind(home, mark, NULL);
@@ -116,6 +117,7 @@ bool doctor_engines(doctor *d, tool_exit *code)
         return false;
     }
     d->has_manifest = true;
+    rules_use(&d->policy);
     manifest_host(&d->m, &d->host);
     (void)tiers_choose(&d->m, &d->host, NULL); /* without a match the first is what is shown */
     if (workshop_open(&shop, &d->host, (plim_large_pages)d->m.large_pages, &err) != PLIM_OK) {

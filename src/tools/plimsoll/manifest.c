@@ -215,6 +215,7 @@ static const yaml_key ENGINE_KEYS[] = {
     NODE("inputs", read_inputs),
     CHOICE(manifest_engine, "pick", PICKS, pick),
     NODE("accept", read_accept),
+    TEXT(manifest_engine, "precision", precision),
 };
 
 static void check_backend_name(yaml_reader *r, const manifest_engine *e, uint32_t line,

@@ -52,7 +52,8 @@ typedef struct manifest_engine {
     uint32_t pick;                        /* PICK_ONE, PICK_FIRST */
     char accept[MANIFEST_ACCEPT_MAX][64]; /* ids of rules */
     size_t accept_count;
-    char backend[32]; /* "": the card's */
+    char precision[16]; /* "": the card's */
+    char backend[32];   /* "": the card's */
     uint64_t threads;
     bool prepack;
     char scratch_group[PLIM_NAME_BYTES];

@@ -14,8 +14,16 @@ tool_exit tiers_choose(manifest *m, const plim_host *host, FILE *to);
 /* The facts of this machine with @host on top; probed once. */
 const plim_facts *host_facts(const plim_host *host);
 
+/* rules_load - the tables that this command goes by: built in, the machine's own, and @files
+ * (policy_files.h). rules_use - those that the caller has loaded, and keeps. rules_policy - what
+ * was set; before that, as rules_load without files, or the built-in ones where that fails. */
+plim_status rules_load(const char *const *files, size_t file_count, plim_error *err);
+void rules_use(const plim_policy *policy);
+const plim_policy *rules_policy(void);
+
 /* rules_hold - hold an engine's card and this machine against the rules. Calls @say with a line for
- * each rule that warns or was accepted. Errors: E_MISMATCH, as plim_runtime_deserialize. */
+ * each rule that warns or was accepted, and one for a data type that is not the default here.
+ * Errors: E_MISMATCH, as plim_runtime_deserialize. */
 plim_status rules_hold(const manifest_engine *e, const plim_card *card, const plim_host *host,
                        void (*say)(void *context, const char *line), void *context,
                        plim_error *err);
