@@ -73,7 +73,9 @@ static void find_policy(plim_sensors *self, uint32_t number)
     plim_sensor_open(self, path, &self->clocks[row].cap);
     snprintf(path, sizeof(path), "sys/devices/system/cpu/cpufreq/policy%u/cpuinfo_max_freq",
              number);
-    self->clocks[row].max = number_in(self, path) * KILOHERTZ;
+    if (__builtin_mul_overflow(number_in(self, path), KILOHERTZ, &self->clocks[row].max)) {
+        self->clocks[row].max = 0; /* not known */
+    }
 }
 
 static void find_memory_clock(plim_sensors *self)
@@ -111,14 +113,22 @@ void plim_clocks_find(plim_sensors *self)
 
 /* ---- reading ---- */
 
+/* A number of kHz or Hz, as Hz. */
+static int sense_rate(plim_sensors *self, int *fd, int64_t scale, int64_t *out)
+{
+    int error = plim_sensor_number(self, fd, out);
+    return error == 0 && __builtin_mul_overflow(*out, scale, out) ? ERANGE : error;
+}
+
 void plim_clock_sense(plim_sensors *self, uint32_t clock, bool is_asleep, uint64_t now_ns)
 {
     plim_telemetry_clock *row = &self->sample.clocks[clock];
     int64_t hertz = 0;
-    int now_error = is_asleep ? EAGAIN : plim_sensor_number(self, &self->clocks[clock].now, &hertz);
-    plim_reading_take(&row->now, now_error, hertz * self->clocks[clock].scale, now_ns);
-    int cap_error = plim_sensor_number(self, &self->clocks[clock].cap, &hertz);
-    plim_reading_take(&row->cap, cap_error, hertz * self->clocks[clock].scale, now_ns);
+    int64_t scale = self->clocks[clock].scale;
+    int now_error = is_asleep ? EAGAIN : sense_rate(self, &self->clocks[clock].now, scale, &hertz);
+    plim_reading_take(&row->now, now_error, hertz, now_ns);
+    int cap_error = sense_rate(self, &self->clocks[clock].cap, scale, &hertz);
+    plim_reading_take(&row->cap, cap_error, hertz, now_ns);
     int why = now_error && cap_error ? now_error : self->clocks[clock].max == 0 ? ENOENT : 0;
     plim_reading_take(&row->max, why, self->clocks[clock].max, now_ns);
 }
