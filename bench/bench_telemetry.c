@@ -5,7 +5,7 @@
  *
  * Decides nothing. Polls one after another, so that their cost is not lost in the noise of a
  * second's sleep: CPU time of the calling thread a poll, and as a share of a core at one poll a
- * second; system calls as the sensors count them (one pread a file; strace agrees). Three sets of
+ * second; system calls as the sensors count them (one pread a file). Three sets of
  * files: this machine's, those of an Orin NX with every sensor as ordinary files in TMPDIR, and
  * DIR's. Ordinary files are cheaper to read than a sensor behind I2C, which sleeps and so costs
  * little CPU time, but time. Then the thread itself for a minute at 1 Hz, everything included;
