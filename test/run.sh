@@ -15,8 +15,10 @@ for program in "$build"/test/test_* "$build"/test/conformance/conf_*; do
     name=$(basename "$program")
     [ -z "${T:-}" ] || [ "$name" = "test_$T" ] || [ "$name" = "conf_$T" ] || continue
     out=$build/test.out
+    begin=$(date +%s)
     timeout 600 "$program" >"$out" 2>&1
     rc=$?
+    seconds=$(($(date +%s) - begin))
     cat "$out" >>"$log"
     # cmocka prints a skip as "not ok N # SKIP name" or "ok N # SKIP name", by version.
     s=$(grep -cE '^(not )?ok .*# SKIP' "$out")
@@ -33,7 +35,8 @@ for program in "$build"/test/test_* "$build"/test/conformance/conf_*; do
     fi
     [ "$f" -eq 0 ] || grep -E -B 3 -A 6 '^not ok |ERROR:|runtime error' "$out" | head -60
     [ "$s" -eq 0 ] || grep '^# skipped:' "$out" | sort | uniq -c | sed "s/^ */  $name: /"
-    printf '%-28s %4d passed %3d failed %3d skipped\n' "$name" "$p" "$f" "$s"
+    [ "$seconds" -ge 2 ] && took="  ($seconds s)" || took=
+    printf '%-28s %4d passed %3d failed %3d skipped%s\n' "$name" "$p" "$f" "$s" "$took"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -286,7 +286,7 @@ static void small_block_goes_to_the_lowest_of_the_next_sizes(void **state)
 
 #define UNITS 2048
 #define LIVE  256
-#define STEPS 300000
+#define STEPS CM_ROUNDS(300000)
 
 typedef struct oracle {
     unsigned char used[UNITS];

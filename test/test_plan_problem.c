@@ -77,7 +77,7 @@ static void problems_of_every_kind_are_sound_and_bounded(void **state)
     plim_error err;
     (void)state;
 
-    for (int k = 0; k < 6000; k++) {
+    for (int k = 0; k < CM_ROUNDS(6000); k++) {
         plim_plan_result result;
         plan_made_random(&m, &everything, &seed);
         memcpy(&before, &m, sizeof(m));
@@ -93,7 +93,7 @@ static void problems_of_every_kind_are_sound_and_bounded(void **state)
         regions += regions_of(&m.problem);
         planned++;
     }
-    assert_true(planned > 4000);
+    assert_true(planned > CM_ROUNDS(4000));
     assert_true(optimal * 100 > regions * 90); /* greedy, and so little to do */
 }
 
@@ -110,7 +110,7 @@ static void searched_plans_are_lowest_and_proven(void **state)
     made.with_pairs = made.with_regions = false;
     o.effort = PLIM_PLAN_SEARCH;
 
-    for (int k = 0; k < 2000; k++) {
+    for (int k = 0; k < CM_ROUNDS(2000); k++) {
         plim_plan_result result;
         plan_made_random(&m, &made, &seed);
         if (have_collision(&m.problem)) {
@@ -127,7 +127,8 @@ static void searched_plans_are_lowest_and_proven(void **state)
         proven += result.is_optimal;
         planned++;
     }
-    assert_true(above > 50); /* a gap, so the proof is the search's and not the bound's */
+    assert_true(above >
+                CM_ROUNDS(50)); /* a gap, so the proof is the search's and not the bound's */
     assert_int_equal(proven, planned);
 }
 
@@ -143,7 +144,7 @@ static void what_cannot_fit_is_proven_not_to(void **state)
     o.effort = PLIM_PLAN_SEARCH;
     o.goal = PLIM_PLAN_FITS;
 
-    for (int k = 0; k < 500; k++) {
+    for (int k = 0; k < CM_ROUNDS(500); k++) {
         plim_plan_result result;
         plan_made_random(&m, &made, &seed);
         uint64_t best = plan_oracle_height(&m.problem, 0);
@@ -167,7 +168,7 @@ static void verifier_agrees_with_the_oracle_on_moved_buffers(void **state)
     plim_error err;
     (void)state;
 
-    for (int k = 0; k < 12000; k++) {
+    for (int k = 0; k < CM_ROUNDS(12000); k++) {
         plim_plan_result result;
         opts.most = k % 10 ? 7 : 60;
         plan_made_random(&m, &opts, &seed);
@@ -185,7 +186,7 @@ static void verifier_agrees_with_the_oracle_on_moved_buffers(void **state)
         sound += expected;
         broken += !expected;
     }
-    assert_true(sound > 1000 && broken > 1000);
+    assert_true(sound > CM_ROUNDS(1000) && broken > CM_ROUNDS(1000));
 }
 
 static void a_pair_at_one_offset_is_known_to_the_verifier(void **state)
@@ -514,7 +515,7 @@ static void scratch_is_asked_for_and_one_byte_less_is_refused(void **state)
     plim_error err;
     uint64_t seed = cm_seed() + 4;
     (void)state;
-    for (int k = 0; k < 500; k++) {
+    for (int k = 0; k < CM_ROUNDS(500); k++) {
         plan_made_random(&m, &opts, &seed);
         size_t need = plim_plan_problem_scratch_bytes(&m.problem, NULL);
         unsigned char *exact = aligned_alloc(16, (need + 15) / 16 * 16);

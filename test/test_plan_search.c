@@ -7,7 +7,7 @@
 #include "test/support/plan_jigsaw.h"
 
 #define PIECES_MAX 512
-#define INSTANCES  500
+#define INSTANCES  CM_ROUNDS(500)
 
 static plan_piece pieces[PIECES_MAX];
 static plan_span spans[PIECES_MAX];
