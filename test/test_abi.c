@@ -224,7 +224,7 @@ static const layout layouts[] = {
     SIZE(plim_system_memory, 104),
     AT(plim_system_memory, anon_bytes, 48),
     AT(plim_system_memory, nvmap_used_bytes, 96),
-    SIZE(plim_cgroup_memory, 224),
+    SIZE(plim_cgroup_memory, 544),
     AT(plim_cgroup_memory, limit_bytes, 16),
     AT(plim_cgroup_memory, path, 28),
 
@@ -391,9 +391,9 @@ static const layout layouts[] = {
     SIZE(plim_report_row, 96),
     AT(plim_report_row, peak_bytes, 72),
     AT(plim_report_row, known, 88),
-    SIZE(plim_report, 25248),
+    SIZE(plim_report, 25568),
     AT(plim_report, cgroup, 424),
-    AT(plim_report, rows, 672),
+    AT(plim_report, rows, 992),
     SIZE(plim_report_text_opts, 16),
     AT(plim_report_text_opts, si_units, 13),
 };

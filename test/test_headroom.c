@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "platform/linux/cgroup_levels.h"
+#include "platform/linux/probes.h"
 #include "platform/linux/reclaim.h"
 #include "plimsoll/headroom.h"
 #include "test/support/cm.h"
+#include "test/support/made_root.h"
 
 #define FIXTURES "test/fixtures/headroom/"
 #define PAGE     4096u /* of the figures below */
@@ -296,6 +298,67 @@ static void a_limit_that_cannot_be_believed_is_no_limit_to_trust(void **state)
                      PLIM_HEADROOM_MISSING);
 }
 
+/* ---- constructed here ---- */
+
+/* A pod of the lowest class below systemd: 193 bytes, as Kubernetes names it. */
+#define POD                                                                                        \
+    "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-"                               \
+    "pod0f1e2d3c_4b5a_6978_8796_a5b4c3d2e1f0.slice/cri-containerd-"                                \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope"
+
+static void put_machine(char *root, size_t room)
+{
+    made_root(root, room);
+    made_root_put(root, "proc/meminfo",
+                  "MemTotal: 16000000 kB\nMemFree: 8000000 kB\nMemAvailable: 9000000 kB\n"
+                  "Dirty: 0 kB\nWriteback: 0 kB\n");
+    made_root_put(root, "proc/7/cgroup", "3:memory:" POD "\n");
+}
+
+static void the_limit_of_a_pod_with_a_long_name_binds(void **state)
+{
+    char root[256];
+    plim_headroom_opts o = plim_headroom_opts_default();
+    plim_cgroup_memory g;
+    (void)state;
+    put_machine(root, sizeof(root));
+    made_root_put(root, "proc/7/mountinfo",
+                  "35 31 0:32 " POD " /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+    made_root_put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n");
+    made_root_put(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "73741824\n");
+    o.root = root;
+    o.pid = 7;
+
+    assert_ok(plim_headroom_read(&o, &h, &err));
+
+    assert_int_equal(h.group_limit_bytes, 1073741824);
+    assert_int_equal(h.walls[h.binding].room_bytes, 1000000000);
+
+    made_root_put(root, "proc/7/mountinfo", /* and from outside of it */
+                  "35 31 0:32 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+    made_root_put(root, "sys/fs/cgroup/memory" POD "/memory.limit_in_bytes", "536870912\n");
+    made_root_put(root, "sys/fs/cgroup/memory" POD "/memory.usage_in_bytes", "36870912\n");
+    assert_ok(plim_cgroup_memory_read_at(root, 7, &g, &err));
+    assert_string_equal(g.path, "/sys/fs/cgroup/memory" POD);
+    assert_int_equal(g.limit_bytes, 536870912);
+}
+
+static void a_watermark_beyond_all_reason_leaves_no_room(void **state)
+{
+    char root[256];
+    plim_headroom_opts o = plim_headroom_opts_default();
+    (void)state;
+    put_machine(root, sizeof(root));
+    made_root_put(root, "proc/meminfo", "MemTotal: 16000000 kB\nMemFree: 8000000 kB\n");
+    made_root_put(root, "proc/sys/vm/min_free_kbytes", "9007199254740991\n");
+    o.root = root;
+    o.pid = 7;
+
+    assert_ok(plim_headroom_read(&o, &h, &err));
+
+    assert_int_equal(h.walls[0].room_bytes, 0);
+}
+
 static const struct {
     const char *name;
     uint32_t pid;
@@ -510,6 +573,8 @@ int main(void)
         cmocka_unit_test(a_checkpoint_in_the_page_cache_can_be_had_on_gb10),
         cmocka_unit_test(damaged_files_leave_free_pages_and_the_limit),
         cmocka_unit_test(a_limit_that_cannot_be_believed_is_no_limit_to_trust),
+        cmocka_unit_test(the_limit_of_a_pod_with_a_long_name_binds),
+        cmocka_unit_test(a_watermark_beyond_all_reason_leaves_no_room),
         cmocka_unit_test(every_wall_is_the_sum_of_its_rows_and_the_lowest_is_the_promise),
         cmocka_unit_test(a_file_less_never_gives_more_without_saying_so),
         cmocka_unit_test(this_machine_has_a_headroom_with_an_age),

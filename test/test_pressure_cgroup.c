@@ -29,7 +29,7 @@ static plim_cgroup_memory group; /* the children's */
 
 static bool write_in_group(const char *file, uint64_t number)
 {
-    char path[512], text[32];
+    char path[640], text[32];
     snprintf(path, sizeof(path), "%s/%s", group.path, file);
     int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
     int fd = open(path, O_WRONLY | O_CLOEXEC);

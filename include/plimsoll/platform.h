@@ -144,7 +144,7 @@ PLIM_API PLIM_MUST_USE plim_status plim_system_memory_read(const char *root,
 typedef struct plim_cgroup_memory {
     uint64_t usage_bytes, peak_bytes, limit_bytes;
     uint32_t version; /* 1 or 2 */
-    char path[192];
+    char path[512];
 } plim_cgroup_memory;
 PLIM_API PLIM_MUST_USE plim_status plim_cgroup_memory_read(plim_cgroup_memory *out,
                                                            plim_error *err);

@@ -101,8 +101,9 @@ static bool add_estimate(plim_headroom_builder *b)
     }
     MISSES(b, "the kernel's estimate", "/proc/meminfo MemAvailable");
     GIVES(b, k->free, "free pages", "/proc/meminfo MemFree");
-    uint64_t floor =
-        bytes_known(b->settings.min_free_bytes) ? b->settings.min_free_bytes * 2 : k->free / 8;
+    uint64_t floor = bytes_known(b->settings.min_free_bytes)
+                         ? bytes_plus(b->settings.min_free_bytes, b->settings.min_free_bytes)
+                         : k->free / 8;
     TAKES(b, floor, "watermarks", "2 x /proc/sys/vm/min_free_kbytes");
     return true;
 }

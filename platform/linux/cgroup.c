@@ -17,7 +17,7 @@
 
 typedef struct cgroup_mount {
     char point[192]; /* without its leading slash; "" when absent */
-    char shown[192]; /* the group that the mount shows as its top */
+    char shown[320]; /* the group that the mount shows as its top: a pod's name alone is 190 */
 } cgroup_mount;
 
 typedef struct cgroup_mounts {
@@ -41,7 +41,7 @@ static void take_mount(const char *line, cgroup_mounts *out)
     char type[32], options[256];
     cgroup_mount m;
     const char *dash = strstr(line, " - ");
-    if (!dash || sscanf(line, "%*u %*u %*s %191s /%191s", m.shown, m.point) != 2 ||
+    if (!dash || sscanf(line, "%*u %*u %*s %319s /%191s", m.shown, m.point) != 2 ||
         sscanf(dash + 3, "%31s %*s %255s", type, options) != 2) {
         return;
     }
@@ -73,6 +73,7 @@ static plim_status find_group(const char *root, const char *proc, uint32_t versi
 {
     char path[64];
     plim_lines lines;
+    size_t n = 0;
     out[0] = 0;
     snprintf(path, sizeof(path), "%s/cgroup", proc);
     PLIM_TRY(plim_lines_open(root, path, &lines, err));
@@ -85,11 +86,13 @@ static plim_status find_group(const char *root, const char *proc, uint32_t versi
         *group++ = 0;
         controllers++;
         if (version == 1 ? has_word(controllers, "memory") : controllers[0] == 0) {
-            snprintf(out, room, "%s", group);
+            n = (size_t)snprintf(out, room, "%s", group);
         }
     }
     plim_lines_close(&lines);
-    return PLIM_OK;
+    return n < room ? PLIM_OK
+                    : PLIM_FAIL(err, PLIM_E_RANGE, .what = "bytes of a control group's name",
+                                .want = n, .limit = room - 1);
 }
 
 /* @group as the mount shows it; false when it lies outside of what the mount shows. */
@@ -176,7 +179,7 @@ static bool take_own(void *context, const plim_cgroup_level *level)
     plim_cgroup_memory *out = context;
     out->usage_bytes = level->usage_bytes;
     out->limit_bytes = level->limit_bytes;
-    snprintf(out->path, sizeof(out->path), "/%.190s", level->folder);
+    snprintf(out->path, sizeof(out->path), "/%.510s", level->folder);
     return false;
 }
 

@@ -14,7 +14,8 @@ typedef struct plim_cgroup_place {
 } plim_cgroup_place;
 
 /* plim_cgroup_find - @pid 0: this process.
- * Errors:  E_UNSUPPORTED  no memory controller that can be read; as plim_lines_open. */
+ * Errors:  E_UNSUPPORTED  no memory controller that can be read; E_RANGE  a group's name that is
+ *          too long; as plim_lines_open. */
 PLIM_MUST_USE plim_status plim_cgroup_find(const char *root, uint32_t pid, plim_cgroup_place *out,
                                            plim_error *err);
 

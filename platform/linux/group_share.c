@@ -18,7 +18,7 @@
 
 static bool read_number(const char *root, const char *folder, const char *file, uint64_t *out)
 {
-    char path[512], text[64];
+    char path[640], text[64];
     snprintf(path, sizeof(path), "%s/%s", folder, file);
     return plim_fsroot_read(root, path, text, sizeof(text), NULL) && plim_parse_u64(text, out);
 }
@@ -27,7 +27,7 @@ static bool read_number(const char *root, const char *folder, const char *file, 
 static bool sum_lines(const char *root, const char *folder, const char *file,
                       const char *const *names, uint64_t *out)
 {
-    char path[512];
+    char path[640];
     plim_lines lines;
     bool is_found = false;
     uint64_t sum = 0;

@@ -26,7 +26,7 @@ static void find_group(plim_sensors *self)
 {
     plim_group_files *g = &self->group;
     plim_cgroup_memory found;
-    char path[256];
+    char path[640];
     self->call_count += 20;
     if (plim_cgroup_memory_read_at(self->root, 0, &found, NULL) != PLIM_OK) {
         return;
@@ -37,7 +37,7 @@ static void find_group(plim_sensors *self)
         plim_sensor_close(self, &g->events);
         plim_sensor_close(self, &g->fail_count);
         g->version = found.version;
-        snprintf(g->folder, sizeof(g->folder), "%.190s", found.path + 1);
+        snprintf(g->folder, sizeof(g->folder), "%.511s", found.path + 1);
     }
     bool is_first = g->version == 1;
     snprintf(path, sizeof(path), "%s/%s", g->folder,

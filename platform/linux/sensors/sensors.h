@@ -31,7 +31,7 @@ typedef struct plim_gpu_files {
 } plim_gpu_files;
 
 typedef struct plim_group_files {
-    char folder[192];
+    char folder[512];
     uint32_t version; /* 0: none */
     int usage, limit, events, fail_count;
 } plim_group_files;
@@ -43,7 +43,6 @@ typedef struct plim_sensors {
     int zones[PLIM_TELEMETRY_ZONES], alerts[PLIM_TELEMETRY_ALERTS];
     uint16_t zone_numbers[PLIM_TELEMETRY_ZONES], alert_numbers[PLIM_TELEMETRY_ALERTS];
     int over_current[3];
-    char over_current_folder[96];
     struct {
         int milli_volts, milli_amperes; /* or milli_amperes -1 and milli_volts a file of mW */
         char where[72];                 /* which it is, to know it again */
