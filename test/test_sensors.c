@@ -436,6 +436,25 @@ static void strange_text_gives_no_number(void **state)
     plim_sensors_close(&sensors);
 }
 
+static void rates_and_cores_beyond_all_reason_are_no_numbers(void **state)
+{
+    (void)state;
+    tree_new("beyond");
+    tree_put(POLICY0 "scaling_cur_freq", "9223372036854775807\n");
+    tree_put(POLICY0 "cpuinfo_max_freq", "9223372036854775807\n");
+    tree_put("sys/devices/system/cpu/online", "-9223372036854775807-9223372036854775807\n");
+    open_all();
+
+    const plim_telemetry_sample *s = read_at(1);
+
+    assert_missing(&s->list[PLIM_READ_CPUS_ONLINE]);
+    assert_string_equal(s->clocks[2].name, "cpu0");
+    assert_missing(&s->clocks[2].now);
+    assert_int_equal(s->clocks[2].now.os_errno, ERANGE);
+    assert_missing(&s->clocks[2].max);
+    plim_sensors_close(&sensors);
+}
+
 static void cut_and_strange_tables_leave_what_they_do_not_say_missing(void **state)
 {
     (void)state;
@@ -584,6 +603,7 @@ int main(void)
         cmocka_unit_test(what_comes_late_is_found_by_the_next_search),
         cmocka_unit_test(more_rows_than_there_is_room_for_are_counted),
         cmocka_unit_test(strange_text_gives_no_number),
+        cmocka_unit_test(rates_and_cores_beyond_all_reason_are_no_numbers),
         cmocka_unit_test(cut_and_strange_tables_leave_what_they_do_not_say_missing),
         cmocka_unit_test(not_throttled_takes_an_answer_of_every_alert),
         cmocka_unit_test(a_gpu_that_sleeps_is_not_asked_for_its_load),

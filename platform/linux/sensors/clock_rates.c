@@ -13,6 +13,7 @@
 
 #include "platform/fsroot.h"
 #include "platform/linux/sensors/sensors.h"
+#include "platform/topology/topology_files.h"
 
 #define POLICIES_MAX 128u
 #define KILOHERTZ    1000
@@ -148,38 +149,11 @@ static void sense_memory_cap(plim_sensors *self, uint64_t now_ns)
     }
 }
 
-/* "0-3,6": how many. */
-static bool count_list(const char *text, int64_t *out)
-{
-    int64_t count = 0;
-    for (const char *at = text; *at && *at != '\n';) {
-        int64_t from, to;
-        size_t n = strspn(at, "0123456789");
-        if (!plim_sensor_parse(at, &from)) {
-            return false;
-        }
-        at += n;
-        to = from;
-        if (*at == '-') {
-            at++;
-            n = strspn(at, "0123456789");
-            if (!plim_sensor_parse(at, &to) || to < from) {
-                return false;
-            }
-            at += n;
-        }
-        count += to - from + 1;
-        at += *at == ',' || *at == '\r';
-    }
-    *out = count;
-    return count > 0 && count < 1 << 20;
-}
-
 void plim_clocks_sense(plim_sensors *self, uint64_t now_ns)
 {
-    int64_t count = 0;
     int error = plim_sensor_text(self, &self->online);
-    error = error == 0 && !count_list(self->text, &count) ? EBADMSG : error;
+    const int64_t count = error ? 0 : plim_cpu_list_count(self->text);
+    error = error == 0 && count == 0 ? EBADMSG : error;
     plim_reading_take(&self->sample.list[PLIM_READ_CPUS_ONLINE], error, count, now_ns);
     for (uint32_t i = PLIM_CLOCK_EMC; i < self->sample.clock_count; i++) {
         plim_clock_sense(self, i, false, now_ns);
