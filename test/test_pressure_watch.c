@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_pressure_watch.c - who steps the ladder, what wakes it, and where its figures come from. */
+#include <fcntl.h>
 #include <poll.h>
 #include <semaphore.h>
 
@@ -105,6 +106,53 @@ static void a_pipe_and_the_clock_wake_the_ladder(void **state)
     assert_true(s.wake_count[PLIM_PRESSURE_BY_TIMER] >= 2);
     close(ends[0]);
     close(ends[1]);
+}
+
+static void open_with_wake_fd(int fd)
+{
+    static plim_rung r;
+    plim_pressure_opts o = plim_pressure_opts_default();
+    r = rung_of(PLIM_RUNG_REFUSE_ADMISSIONS);
+    o.rungs = &r;
+    o.rung_count = 1;
+    o.without_thread = o.without_kernel = true;
+    o.wake_fd = fd;
+    assert_ok(plim_pressure_open(runtime, &o, &watch, &err));
+}
+
+static void a_pipe_whose_writers_have_gone_wakes_once_and_is_lost(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    open_with_wake_fd(ends[0]);
+    assert_true(read_state().has_source[PLIM_PRESSURE_BY_GIVEN]);
+
+    close(ends[1]);
+    assert_true(is_ready(WATCH_TIMER, 10000));
+    plim_watch_tick(watch, 1u << WATCH_TIMER);
+
+    assert_false(is_ready(WATCH_TIMER, 0));
+    plim_pressure_state s = read_state();
+    assert_false(s.has_source[PLIM_PRESSURE_BY_GIVEN]);
+    assert_string_equal(s.source_why[PLIM_PRESSURE_BY_GIVEN], "it was there, and has ended");
+    assert_int_equal(s.wake_count[PLIM_PRESSURE_BY_GIVEN], 0);
+    assert_int_equal(count_of("\"event\":\"pressure_source_lost\""), 1);
+    close(ends[0]);
+}
+
+static void a_descriptor_that_cannot_be_polled_leaves_the_clock(void **state)
+{
+    (void)state;
+    int fd = open("/proc/self/exe", O_RDONLY);
+    assert_true(fd >= 0);
+    open_with_wake_fd(fd);
+
+    plim_pressure_state s = read_state();
+    assert_false(s.has_source[PLIM_PRESSURE_BY_GIVEN]);
+    assert_non_null(strstr(s.source_why[PLIM_PRESSURE_BY_GIVEN], "the descriptor given"));
+    assert_true(s.has_source[PLIM_PRESSURE_BY_TIMER]);
+    close(fd);
 }
 
 static void a_trigger_is_set_or_the_reason_is_kept(void **state)
@@ -471,6 +519,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_RUNTIME(a_callback_that_blocks_is_named_and_nobody_else_waits),
         WITH_RUNTIME(a_pipe_and_the_clock_wake_the_ladder),
+        WITH_RUNTIME(a_pipe_whose_writers_have_gone_wakes_once_and_is_lost),
+        WITH_RUNTIME(a_descriptor_that_cannot_be_polled_leaves_the_clock),
         WITH_RUNTIME(a_trigger_is_set_or_the_reason_is_kept),
         WITH_RUNTIME(the_telemetry_thread_climbs_and_descends_by_itself),
         WITH_RUNTIME(an_action_that_hangs_on_that_thread_hangs_nobody_else),

@@ -196,9 +196,10 @@ void plim_wake_timer(int beside, plim_wake *out)
     out->events = POLLIN;
     out->fd = epoll_create1(EPOLL_CLOEXEC);
     out->kept[0] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (out->fd < 0 || out->kept[0] < 0 || !add(out->fd, out->kept[0], 0) ||
-        (beside >= 0 && !add(out->fd, beside, 1))) {
+    if (out->fd < 0 || out->kept[0] < 0 || !add(out->fd, out->kept[0], 0)) {
         give_up(out, "timer", errno);
+    } else if (beside >= 0 && !add(out->fd, beside, 1)) { /* a plain file, or none at all */
+        snprintf(out->why, sizeof(out->why), "the descriptor given: %s", strerror(errno));
     }
 }
 
@@ -215,26 +216,34 @@ void plim_wake_arm(const plim_wake *timer, uint64_t at_ns)
     (void)timerfd_settime(timer->kept[0], TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-static void take(int fd)
+/* False: there is nothing, and there will be nothing. */
+static bool take(int fd)
 {
     char some[8];
     ssize_t n;
     do {
         n = read(fd, some, sizeof(some));
     } while (n < 0 && errno == EINTR);
+    return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
-void plim_wake_take_timer(const plim_wake *timer, int beside, bool *is_timer, bool *is_beside)
+bool plim_wake_take_timer(const plim_wake *timer, int beside, bool *is_timer, bool *is_beside)
 {
     struct epoll_event ready[2];
+    bool is_there = true;
     int n = epoll_wait(timer->fd, ready, 2, 0);
     *is_timer = *is_beside = false;
     for (int i = 0; i < n; i++) {
         bool is_clock = ready[i].data.u32 == 0;
+        bool is_taken = take(is_clock ? timer->kept[0] : beside);
         *is_timer = *is_timer || is_clock;
-        *is_beside = *is_beside || !is_clock;
-        take(is_clock ? timer->kept[0] : beside);
+        *is_beside = *is_beside || (!is_clock && is_taken);
+        if (!is_clock && !is_taken) { /* its writers have gone: it would be ready for ever */
+            (void)epoll_ctl(timer->fd, EPOLL_CTL_DEL, beside, NULL);
+            is_there = false;
+        }
     }
+    return is_there;
 }
 
 /* PSI is taken by the poll itself; a file that counts is news again after it was read. */
@@ -242,7 +251,7 @@ void plim_wake_take(const plim_wake *self)
 {
     char text[1024];
     if (self->fd >= 0 && self->events == POLLIN) {
-        take(self->fd);
+        (void)take(self->fd);
     } else if (self->fd >= 0) {
         ssize_t n = pread(self->fd, text, sizeof(text), 0);
         (void)n;

@@ -36,11 +36,13 @@ void plim_wake_usage(const char *root, const plim_cgroup_memory *group, const ui
 void plim_wake_limit(const char *root, const plim_cgroup_memory *group, plim_wake *out);
 
 /* plim_wake_timer - a clock that is armed for a time, and ready from then on; and @beside (below
- * 0: nothing), ready when that is readable. One descriptor for both, for who can poll few. */
+ * 0: nothing), ready when that is readable. One descriptor for both, for who can poll few. A
+ * @beside that cannot be polled leaves the clock alone, and why says so. */
 void plim_wake_timer(int beside, plim_wake *out);
 void plim_wake_arm(const plim_wake *timer, uint64_t at_ns); /* UINT64_MAX: never */
-/* Which of the two it was; takes away what made it ready: the expiry, and up to 8 bytes. */
-void plim_wake_take_timer(const plim_wake *timer, int beside, bool *is_timer, bool *is_beside);
+/* Which of the two it was; takes away what made it ready: the expiry, and up to 8 bytes. False:
+ * @beside has ended, was the reason, and is not watched any more. */
+bool plim_wake_take_timer(const plim_wake *timer, int beside, bool *is_timer, bool *is_beside);
 
 /* plim_wake_take - take away what made @self ready. */
 void plim_wake_take(const plim_wake *self);

@@ -193,13 +193,12 @@ plim_status plim_pressure_step(plim_pressure_watch *self, const plim_pressure *g
 
 /* ---- the telemetry thread ---- */
 
-/* The kernel ended it: its group was removed. It is not polled any more. */
-static void lose_source(plim_pressure_watch *self, unsigned source)
+/* Its group was removed, or the writers of a pipe have gone. It is not polled any more. */
+static void lose_source(plim_pressure_watch *self, unsigned source, const char *why)
 {
     pthread_mutex_lock(&self->state_lock);
     self->state.has_source[source] = false;
-    snprintf(self->state.source_why[source], sizeof(self->state.source_why[source]), "%s",
-             "it was there, and the kernel ended it");
+    snprintf(self->state.source_why[source], sizeof(self->state.source_why[source]), "%s", why);
     pthread_mutex_unlock(&self->state_lock);
     PLIM_LOG(self->runtime, PLIM_LOG_WARN, "pressure_source_lost", "\"source\":\"%s\"",
              plim_pressure_source_name((plim_pressure_source)source));
@@ -208,16 +207,17 @@ static void lose_source(plim_pressure_watch *self, unsigned source)
 static void count_wakes(plim_pressure_watch *self, uint32_t woken)
 {
     for (unsigned i = 0; i < WATCH_TIMER; i++) {
-        if (woken & 1u << (8 + i)) {
-            lose_source(self, i);
-        } else if (woken & 1u << i) {
+        if (woken & 1u << i) {
             self->wake_count[i]++;
             plim_wake_take(&self->wakes[i]);
         }
     }
     if (woken & 1u << WATCH_TIMER) {
         bool is_timer, is_given;
-        plim_wake_take_timer(&self->wakes[WATCH_TIMER], self->opts.wake_fd, &is_timer, &is_given);
+        if (!plim_wake_take_timer(&self->wakes[WATCH_TIMER], self->opts.wake_fd, &is_timer,
+                                  &is_given)) {
+            lose_source(self, PLIM_PRESSURE_BY_GIVEN, "it was there, and has ended");
+        }
         self->wake_count[PLIM_PRESSURE_BY_TIMER] += is_timer;
         self->wake_count[PLIM_PRESSURE_BY_GIVEN] += is_given;
     }
@@ -226,6 +226,11 @@ static void count_wakes(plim_pressure_watch *self, uint32_t woken)
 void plim_watch_tick(plim_pressure_watch *self, uint32_t woken)
 {
     plim_pressure p;
+    for (unsigned i = 0; i < WATCH_TIMER; i++) { /* told once: not to be missed */
+        if (woken & 1u << (8 + i)) {
+            lose_source(self, i, "it was there, and the kernel ended it");
+        }
+    }
     if (pthread_mutex_trylock(&self->step_lock) != 0) {
         return; /* a caller steps: its look is as good */
     }
@@ -322,7 +327,14 @@ static void describe(plim_pressure_watch *self)
         memcpy(s->source_why[i], self->wakes[i].why, sizeof(s->source_why[i]));
     }
     s->has_source[PLIM_PRESSURE_BY_TIMER] = self->wakes[WATCH_TIMER].fd >= 0;
-    s->has_source[PLIM_PRESSURE_BY_GIVEN] = self->opts.wake_fd >= 0;
+    s->has_source[PLIM_PRESSURE_BY_GIVEN] =
+        self->opts.wake_fd >= 0 && !self->wakes[WATCH_TIMER].why[0];
+    memcpy(s->source_why[PLIM_PRESSURE_BY_GIVEN], self->wakes[WATCH_TIMER].why,
+           sizeof(s->source_why[0]));
+    if (!s->has_source[PLIM_PRESSURE_BY_TIMER]) {
+        memcpy(s->source_why[PLIM_PRESSURE_BY_TIMER], self->wakes[WATCH_TIMER].why,
+               sizeof(s->source_why[0]));
+    }
 }
 
 static void log_open(plim_pressure_watch *self)
