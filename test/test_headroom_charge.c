@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_headroom_charge.c - the probe of what a GPU's driver is charged, with drivers of our own. */
 #include <inttypes.h>
+#include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "platform/linux/cgroup_levels.h"
@@ -101,6 +103,27 @@ static void whatever_goes_wrong_is_unknown_with_a_reason(void **state)
     assert_non_null(strstr(charge.how, "no-such-driver"));
 }
 
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void signals_do_not_put_the_limit_off(void **state)
+{
+    const struct itimerval often = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART}, before;
+    (void)state;
+    skip_without_group();
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+
+    probe("hang", 200); /* a wait that begins anew with each signal would never end */
+
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    assert_string_equal(charge.how, "the driver did not answer in time");
+}
+
 static void bad_options_are_refused(void **state)
 {
     plim_gpu_charge_opts o = {.struct_size = 0};
@@ -120,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_driver_that_is_not_charged_is_found_out),
         cmocka_unit_test(two_answers_that_differ_are_none),
         cmocka_unit_test(whatever_goes_wrong_is_unknown_with_a_reason),
+        cmocka_unit_test(signals_do_not_put_the_limit_off),
         cmocka_unit_test(bad_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,13 +190,22 @@ static void be_child(int fd, const plim_gpu_charge_opts *o)
 
 /* ---- the parent ---- */
 
-/* One report, or none in time. */
+static uint64_t now_ms(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* One report, or none in time. A signal must not begin the wait anew: a profiler sends many. */
 static bool read_report(int fd, uint64_t limit_ms, child_report *out)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
+    const uint64_t begin = now_ms();
     int ready;
     do {
-        ready = poll(&wait, 1, limit_ms > INT32_MAX ? INT32_MAX : (int)limit_ms);
+        const uint64_t gone = now_ms() - begin, left = limit_ms > gone ? limit_ms - gone : 0;
+        ready = poll(&wait, 1, left > INT32_MAX ? INT32_MAX : (int)left);
     } while (ready < 0 && errno == EINTR);
     if (ready == 0) {
         snprintf(out->words, sizeof(out->words), "the driver did not answer in time");
