@@ -60,7 +60,8 @@ bool snapshot_put(snapshot *self, const void *from)
     /* Release: whoever sees this mark also sees that the other copy is whole. */
     atomic_store_explicit(&self->sequences[target], was | 1, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst); /* the mark before the look, and before the words */
-    if (atomic_load_explicit(&self->holders, memory_order_relaxed)) {
+    /* Acquire: a reader that has counted itself out has read its last word. */
+    if (atomic_load_explicit(&self->holders, memory_order_acquire)) {
         atomic_store_explicit(&self->sequences[target], was, memory_order_release);
         return false;
     }

@@ -171,9 +171,11 @@ typedef struct plim_gpu_charge {
  *
  * Both allocations must tell the same: at least 3/4 of it charged is yes, at most 1/8 is no,
  * anything else is unknown, as is everything that goes wrong on the way. The driver is initialised
- * in the child only, and the child is gone before this returns. Owns:    borrows all; gives
- * nothing. Threads: forks; call it before threads start. A child that hangs on a lock of another
- * thread is ended at limit_ms. Cost:    a context of the driver, and 2 x block_bytes for a moment.
+ * in the child only, and the child is gone before this returns.
+ * Owns:    borrows all; gives nothing.
+ * Threads: forks; call it before threads start. A child that hangs on a lock of another thread is
+ *          ended at limit_ms.
+ * Cost:    a context of the driver, and 2 x block_bytes for a moment.
  * Errors:  E_ARG; E_IO the system refused a process. */
 PLIM_API PLIM_MUST_USE plim_status plim_gpu_charge_probe(const plim_gpu_charge_opts *opts,
                                                          plim_gpu_charge *out, plim_error *err);

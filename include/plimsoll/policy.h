@@ -278,11 +278,10 @@ PLIM_API PLIM_MUST_USE plim_status plim_policy_dtype(const plim_policy *policy,
 /* ---- the checker ---- */
 
 typedef enum plim_policy_problem {
-    PLIM_POLICY_EXPIRED = 0,   /* somebody must look again */
-    PLIM_POLICY_NO_EXPIRY = 1, /* a rule that nobody would look at again */
-    PLIM_POLICY_NO_SOURCE = 2, /* any entry */
-    PLIM_POLICY_NO_LINK =
-        3, /* a rule that warns or refuses, or names a symptom and is not doubtful */
+    PLIM_POLICY_EXPIRED = 0,      /* somebody must look again */
+    PLIM_POLICY_NO_EXPIRY = 1,    /* a rule that nobody would look at again */
+    PLIM_POLICY_NO_SOURCE = 2,    /* any entry */
+    PLIM_POLICY_NO_LINK = 3,      /* a rule that warns or refuses, or has a symptom and no doubt */
     PLIM_POLICY_NO_REMEDY = 4,    /* a rule that does not say what to do */
     PLIM_POLICY_DUPLICATE = 5,    /* two built-in tables hold this id */
     PLIM_POLICY_UNREACHABLE = 6,  /* conditions that cannot hold together */

@@ -121,7 +121,7 @@ typedef struct plim_telemetry_sample {
     uint64_t wall_ns;          /* the same moment since 1970 */
     uint64_t period_ns;        /* samples are meant to be this far apart; 0: nobody takes them */
     uint64_t poll_ns;          /* how long reading took */
-    uint64_t transition_count; /* transitions told so far, this sample's included */
+    uint64_t transition_count; /* transitions told before this sample's */
     uint32_t call_count;       /* system calls that this sample cost */
     uint32_t file_count;       /* files that are open for it */
     uint32_t left_out;         /* zones, alerts, rails and clocks beyond the tables' room */
@@ -184,7 +184,7 @@ typedef struct plim_telemetry_opts {
     uint32_t psi_centi; /* memory pressure ("some", avg10) from which PRESSURE is on, in 0.01 %;
                          * off again below half of it; 0: 1000 */
     uint64_t
-        room_low_bytes;  /* memory.room below which ROOM is on; off an eighth higher; 0: never */
+        room_low_bytes;  /* memory.room below which ROOM is on, off an eighth higher; 0: never */
     plim_budget *budget; /* charged with all it takes, as the runtime's, other; NULL: nothing */
     plim_provider *provider; /* of its pages; NULL: plim_provider_mmap() */
     /* Told each transition: from the caller in open (what is on from the start), then from the
@@ -206,8 +206,9 @@ static inline plim_telemetry_opts plim_telemetry_opts_default(void)
  * Sensors that come later are looked for once a minute.
  * Owns:    gives *@out; keeps what opts point to until close.
  * Memory:  one piece from the provider, the thread's stack included; nothing after open.
- * Threads: the thread's signals are blocked. A child of fork has no such thread: there read says
- *          is_running 0, readings grow stale, and close only gives memory back.
+ * Threads: signals are blocked in it, but for those of its own faults. A child of fork has no such
+ *          thread: there read says is_running 0, readings grow stale, and close only gives memory
+ *          back.
  * Errors:  E_ARG; E_BUDGET; E_NOMEM  no pages, no thread, no descriptor.
  * Cost:    as many descriptors as there are sensors (some 90 on an Orin), see file_count.
  */

@@ -22,6 +22,9 @@
 #define STACK_LEAST_BYTES (32u << 10)
 #endif
 
+/* Blocked, such a fault would end the process past the handler that reports crashes. */
+static const int OWN_FAULTS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
 size_t plim_worker_stack_bytes(size_t wanted_bytes)
 {
     const long least = sysconf(_SC_THREAD_STACK_MIN); /* with the thread's static variables */
@@ -53,8 +56,13 @@ plim_status plim_worker_start(plim_worker *self, const char *name, void *stack, 
         code = pthread_attr_setstack(&attr, stack, stack_bytes);
         if (code == 0) {
             sigfillset(&all);
+            for (size_t i = 0; i < sizeof(OWN_FAULTS) / sizeof(OWN_FAULTS[0]); i++) {
+                sigdelset(&all, OWN_FAULTS[i]);
+            }
             pthread_sigmask(SIG_SETMASK, &all, &before);
+            self->has_thread = true; /* before: @body may ask */
             code = pthread_create(&self->thread, &attr, body, argument);
+            self->has_thread = code == 0;
             pthread_sigmask(SIG_SETMASK, &before, NULL);
         }
         pthread_attr_destroy(&attr);
@@ -63,7 +71,6 @@ plim_status plim_worker_start(plim_worker *self, const char *name, void *stack, 
         return PLIM_FAIL(err, PLIM_E_NOMEM, .what = "thread", .want = stack_bytes,
                          .os_errno = code);
     }
-    self->has_thread = true;
     (void)pthread_setname_np(self->thread, name);
     return PLIM_OK;
 }

@@ -26,7 +26,8 @@ size_t plim_worker_stack_bytes(size_t wanted_bytes);
 /* plim_worker_open - ready to wait and to be called; no thread yet.
  * Errors:  E_NOMEM  no descriptor. */
 PLIM_MUST_USE plim_status plim_worker_open(plim_worker *self, plim_error *err);
-/* plim_worker_start - run @body on the given stack, all signals blocked, named @name (15 bytes).
+/* plim_worker_start - run @body on the given stack, named @name (15 bytes), all signals
+ * blocked but those that a fault of its own raises.
  * Errors:  E_NOMEM  the system refuses a thread. */
 PLIM_MUST_USE plim_status plim_worker_start(plim_worker *self, const char *name, void *stack,
                                             size_t stack_bytes, void *(*body)(void *),
