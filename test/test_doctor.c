@@ -261,6 +261,19 @@ static void tables_of_the_machine_are_read_too(void **state)
     assert_says(tool_out, "REFUSE  of-this-site");
 }
 
+static void tables_of_the_machine_that_cannot_be_read_are_not_none(void **state)
+{
+    char root[400];
+    (void)state;
+    made_root(root, sizeof(root));
+    made_root_put(root, "proc/meminfo", "MemTotal: 8000000 kB\nSwapTotal: 1 kB\n");
+    made_root_put(root, "etc/plimsoll/policy.d", "a file where the folder should be\n");
+
+    assert_int_not_equal(tool_sh("$plimsoll doctor --root %s", root), 0);
+    assert_says(tool_errors, "policy.d");
+    assert_string_equal(tool_out, "");
+}
+
 static void a_table_that_does_not_parse_is_refused_with_its_line(void **state)
 {
     (void)state;
@@ -574,6 +587,7 @@ int main(void)
         cmocka_unit_test(the_worst_finding_decides_the_exit_code_and_comes_first),
         cmocka_unit_test(a_rule_that_lacks_a_fact_is_counted_and_listed_not_taken),
         cmocka_unit_test(tables_of_the_machine_are_read_too),
+        cmocka_unit_test(tables_of_the_machine_that_cannot_be_read_are_not_none),
         cmocka_unit_test(a_table_that_does_not_parse_is_refused_with_its_line),
         cmocka_unit_test(settings_of_a_file_are_read_and_shown),
         cmocka_unit_test(a_captured_machine_is_not_judged_by_our_environment),

@@ -56,6 +56,13 @@ static plim_status add_folder(const char *root, plim_policy *out, plim_error *er
     plim_status rc = PLIM_OK;
     snprintf(folder, sizeof(folder), "%s/" POLICY_FOLDER, root ? root : "");
     int count = scandir(folder, &names, is_table, alphasort);
+    if (count < 0 &&
+        errno != ENOENT) { /* rules of this machine that nobody can read are no "none" */
+        int e = errno;
+        (void)PLIM_FAIL(err, PLIM_E_IO, .what = "policy folder", .os_errno = e);
+        plim_error_detail(err, "%s", folder);
+        return PLIM_E_IO;
+    }
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
         rc = rc == PLIM_OK ? add_file(path, out, err) : rc;
