@@ -28,8 +28,10 @@ OUR_CFLAGS := -std=c11 -Wall -Wextra -Wpedantic -Werror -Wshadow -Wundef -Wstric
 OUR_LDFLAGS := -pthread $(LDFLAGS_$(MODE)) -Wl,-z,relro,-z,now
 # arena/ is arithmetic: it is compiled without the system's extensions.
 OS_CFLAGS := -D_GNU_SOURCE
-LIBS      := -lhwloc -lnuma -luring -llz4 -lcrypto -lzstd -lz -ljansson -ldl -lm
-TOOL_LIBS := $(LIBS) -lyaml
+# Ubuntu 20.04 has no liburing: the loader then reads by threads (platform/linux/stream/stream_pread.c)
+URING     = $(shell pkg-config --exists liburing && echo uring)
+LIBS      = -lhwloc -lnuma $(URING:%=-l%) -llz4 -lcrypto -lzstd -lz -ljansson -ldl -lm
+TOOL_LIBS = $(LIBS) -lyaml
 HDF5_CFLAGS = $(shell pkg-config --cflags hdf5)
 HDF5_LIBS   = $(shell pkg-config --libs hdf5)
 AV_LIBS   := -lavformat -lavcodec -lavutil -lswscale
@@ -239,6 +241,7 @@ install: lib tools ## into $(DESTDIR)$(PREFIX): libraries, headers, tools, man p
 	$(Q)for f in plimsoll.pc:pkgconfig plimsoll-config.cmake:cmake/plimsoll \
 	  plimsoll-config-version.cmake:cmake/plimsoll; do \
 	  sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
+	    -e 's|@URING@|$(URING:%=%;)|' -e 's|@LIBURING@|$(URING:%=lib% )|' \
 	    setup/$${f%%:*}.in > $(DESTDIR)$(LIBDIR)/$${f##*:}/$${f%%:*}; done
 
 compile_commands.json: ## for editors and clang-tidy

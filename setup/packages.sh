@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # packages.sh LIST - install the Debian/Ubuntu packages of LIST that are not there yet.
-# Says what it installs. Needs no network when nothing is missing. Uses sudo when not root.
+# An optional one that the system's archive does not have is named and left out. Says what it
+# installs. Needs no network when nothing is missing. Uses sudo when not root.
 set -eu
 list=$1
 
@@ -15,13 +16,19 @@ is_there() {
     esac
 }
 
-missing=$(grep -v '^#' "$list" | while read -r package proof; do
-    [ -n "$package" ] || continue
-    is_there "$proof" || echo "$package"
-done | tr '\n' ' ')
-[ -n "$missing" ] || exit 0
+missing_of() { # the packages, required or optional, whose proof is not there
+    grep -v '^#' "$list" | while read -r package proof need; do
+        [ -n "$package" ] && [ "${need:-required}" = "$1" ] || continue
+        is_there "$proof" || echo "$package"
+    done | tr '\n' ' '
+}
+
+missing=$(missing_of required)
+wished=$(missing_of optional)
+[ -n "$missing$wished" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
+    [ -n "$missing" ] || exit 0
     echo "missing: $missing" >&2
     echo "this is not a Debian or Ubuntu machine: install them by hand and run make again" >&2
     exit 1
@@ -29,19 +36,25 @@ fi
 sudo=
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null 2>&1 || {
+        [ -n "$missing" ] || exit 0
         echo "missing: $missing" >&2
         echo "not root and no sudo: ask somebody to run: apt-get install $missing" >&2
         exit 1
     }
     sudo=sudo
 fi
-echo "installing: $missing"
 $sudo apt-get -qq update
+for package in $wished; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+        missing="$missing$package "
+    else
+        echo "not in this system's archive, going on without: $package"
+    fi
+done
+[ -n "$missing" ] || exit 0
+echo "installing: $missing"
 # sudo keeps no variable of ours: env behind it, or a package may ask and wait for an answer
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
-still=$(grep -v '^#' "$list" | while read -r package proof; do
-    [ -n "$package" ] || continue
-    is_there "$proof" || echo "$package"
-done | tr '\n' ' ')
+still=$(missing_of required)
 [ -z "$still" ] || { echo "installed, but still not found: $still" >&2; exit 1; }

@@ -118,7 +118,8 @@ PLIM_API plim_telemetry *plim_runtime_telemetry(plim_runtime *self);
  * not wanted): "" when they do, else why not. Without them every payload costs page tables,
  * which are charged to its engine as other. */
 PLIM_API bool plim_runtime_has_large_pages(const plim_runtime *self, const char **out_reason);
-/* Of a payload of @payload_bytes in anonymous memory: 4 KiB for each 2 MiB begun. */
+/* Of a payload of @payload_bytes in anonymous memory: a page for each 2 MiB begun on pages of
+ * 4 KiB, for each 512 MiB on pages of 64 KiB. */
 PLIM_API uint64_t plim_page_table_bytes(uint64_t payload_bytes);
 
 /* plim_runtime_build_count - compilations begun; stays what it is once sealed (none in flight). */

@@ -16,7 +16,9 @@
  * A byte's offset in the (sparse) file is its address, so nothing needs to be remembered, and
  * any thread may call. A fork's child shares the descriptor: it never punches holes and never
  * takes pages from the file, so that what it does cannot empty its parent's memory.
- * Refuses strict overcommit, where a page that is refused at first touch is a SIGBUS.
+ * Refuses strict overcommit, where a page that is refused at first touch is a SIGBUS, and a
+ * kernel with pages above 4 KiB, whose large pages are larger than 2 MiB (512 MiB on pages of
+ * 64 KiB) and would stick out of every range.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -228,6 +230,10 @@ plim_status plim_provider_large_open(plim_large_provider *self, plim_error *err)
     }
     memset(self, 0, sizeof(*self));
     self->fd = -1;
+    const uint64_t page = plim_provider_page_bytes(plim_provider_mmap());
+    if (page * (page / 8) != LARGE_BYTES) { /* what one page of a page table maps */
+        return refuse(err, "the kernel's large pages are not 2 MiB", 0);
+    }
     if (file_says("/proc/sys/vm/overcommit_memory", "2")) {
         return refuse(err, "vm.overcommit_memory is 2", 0);
     }

@@ -147,7 +147,8 @@ static plim_status lay_out(load_list *list, plim_engine_file *const *files, void
 }
 
 static plim_status room_for(plim_engine_file *const *files, void *const *bases, size_t count,
-                            uint64_t *parts_bytes, uint64_t *all_bytes, plim_error *err)
+                            uint64_t page_bytes, uint64_t *parts_bytes, uint64_t *all_bytes,
+                            plim_error *err)
 {
     uint64_t file_count = 0;
     uint64_t files_bytes = 0;
@@ -158,7 +159,7 @@ static plim_status room_for(plim_engine_file *const *files, void *const *bases, 
     if (!bytes_mul(count, sizeof(load_part), parts_bytes) ||
         !bytes_mul(file_count, sizeof(plim_stream_file), &files_bytes) ||
         !bytes_add(*parts_bytes, files_bytes, all_bytes) ||
-        !bytes_align_up(*all_bytes, PLIM_ENGINE_PAGE, all_bytes)) {
+        !bytes_align_up(*all_bytes, page_bytes, all_bytes)) {
         return plim_error_set(err, PLIM_E_RANGE, "engine load", "files", "64 bits", "more");
     }
     return PLIM_OK;
@@ -179,7 +180,8 @@ plim_status plim_engine_load_many(plim_engine_file *const *files, void *const *b
     if (files == NULL || bases == NULL || count == 0) {
         return plim_error_set(err, PLIM_E_ARG, "engine load", "files", "at least one", "none");
     }
-    PLIM_TRY(room_for(files, bases, count, &parts_bytes, &all_bytes, err));
+    const uint64_t page = plim_provider_page_bytes(provider);
+    PLIM_TRY(room_for(files, bases, count, page, &parts_bytes, &all_bytes, err));
     PLIM_TRY(plim_provider_reserve(provider, (size_t)all_bytes, PLIM_ENGINE_PAGE, &block, err));
     plim_status status = plim_provider_commit(provider, block, (size_t)all_bytes, err);
     if (status == PLIM_OK) {

@@ -12,8 +12,7 @@
 #include "arena/account.h"
 #include "src/runtime/state.h"
 
-#define TABLE_BYTES      4096u
-#define TABLE_SPAN_BYTES (2u << 20)
+#define TABLE_ENTRY_BYTES 8u
 
 static plim_status charge_window(plim_engine *e, uint64_t bytes, bool is_growth, plim_error *err)
 {
@@ -45,8 +44,9 @@ plim_status plim_engine_stream_in(plim_engine *e, const plim_load_opts *opts, bo
 
 uint64_t plim_page_table_bytes(uint64_t payload_bytes)
 {
-    return payload_bytes / TABLE_SPAN_BYTES * TABLE_BYTES +
-           (payload_bytes % TABLE_SPAN_BYTES ? TABLE_BYTES : 0);
+    const uint64_t table = plim_provider_page_bytes(plim_provider_mmap());
+    const uint64_t span = table / TABLE_ENTRY_BYTES * table;
+    return payload_bytes / span * table + (payload_bytes % span ? table : 0);
 }
 
 plim_status plim_engine_charge_page_tables(plim_engine *e, bool is_growth, plim_error *err)

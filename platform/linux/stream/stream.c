@@ -372,7 +372,7 @@ plim_status plim_stream_run_with(const plim_stream_file *files, size_t file_coun
     stats = stats == NULL ? &scrap : stats;
     memset(stats, 0, sizeof(*stats));
     PLIM_TRY(check_arguments(files, file_count, opts, next != NULL, err));
-    if (!bytes_align_up(size, STREAM_PAGE, &size)) {
+    if (!bytes_align_up(size, plim_provider_page_bytes(provider), &size)) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "state of the engine loader");
     }
     const int fault = seam == NULL ? 0 : seam->fault(seam->context, STREAM_SITE_MAP);

@@ -8,6 +8,7 @@
  * populate, the reads take their own faults and nothing else changes.
  */
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "arena/bytes.h"
 #include "platform/linux/stream/stream_parts.h"
@@ -16,10 +17,23 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-static bool is_resident(stream_window window)
+/* The kernel answers for pages of its own size, which may be larger than the file's. The rest
+ * of a page that is only partly a target's is populated with it, and keeps what it holds. */
+static stream_window whole_pages(stream_window window, size_t page_bytes)
+{
+    const uintptr_t base = (uintptr_t)window.base & ~(uintptr_t)(page_bytes - 1);
+    uint64_t end = (uintptr_t)window.base + window.size_bytes;
+    (void)bytes_align_up(end, page_bytes, &end); /* memory that is there does not end so high */
+    return (stream_window){(unsigned char *)base, (size_t)(end - base)};
+}
+
+static bool is_resident(stream_window window, size_t page_bytes)
 {
     unsigned char pages[STREAM_PREFAULT_BYTES / STREAM_PAGE];
-    const size_t count = window.size_bytes / STREAM_PAGE;
+    const size_t count = window.size_bytes / page_bytes;
+    if (count > sizeof(pages)) {
+        return true; /* no window is so long */
+    }
     if (mincore(window.base, window.size_bytes, pages) != 0) {
         return true; /* not memory of ours to judge */
     }
@@ -34,17 +48,18 @@ static bool is_resident(stream_window window)
 static void *prefault(void *argument)
 {
     stream *s = argument;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     pthread_mutex_lock(&s->lock);
     while (!s->quit && !s->prefault_off) {
         if (s->window_count == 0) {
             pthread_cond_wait(&s->prefault_ready, &s->lock);
             continue;
         }
-        const stream_window window = s->windows[s->window_head];
+        const stream_window window = whole_pages(s->windows[s->window_head], page);
         s->window_head = (s->window_head + 1) % STREAM_WINDOWS;
         s->window_count--;
         pthread_mutex_unlock(&s->lock);
-        const bool goes_on = is_resident(window) ||
+        const bool goes_on = is_resident(window, page) ||
                              madvise(window.base, window.size_bytes, MADV_POPULATE_WRITE) == 0;
         pthread_mutex_lock(&s->lock);
         s->prefault_off = !goes_on;

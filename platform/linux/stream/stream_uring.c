@@ -5,11 +5,24 @@
  * are registered, so that a request does not take a reference. The newest setup flags are tried
  * first and left away one by one; a kernel without timed waits (before 5.11) is refused, and so
  * is a system that forbids io_uring. Buffers are not registered: that would need an allowance
- * of locked memory as large as the payload.
+ * of locked memory as large as the payload. Built without liburing (Ubuntu 20.04 has none) it
+ * is refused like a system that forbids it.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "platform/linux/stream/stream_parts.h"
+
+static plim_status refuse(stream *s, int code, plim_error *err)
+{
+    char words[48];
+    snprintf(s->stats->path_reason, sizeof(s->stats->path_reason), "io_uring is refused (%s)",
+             strerror_r(code, words, sizeof(words)));
+    return PLIM_FAIL(err, PLIM_E_UNSUPPORTED, .what = "io_uring", .os_errno = code);
+}
+
+#if __has_include(<liburing.h>)
 
 /* liburing before 2.2 (Ubuntu 22.04 has 2.1) says typeof, which ISO C does not know, and lacks
  * names of kernels that are newer than itself. */
@@ -17,8 +30,6 @@
 #define typeof __typeof__
 #endif
 #include <liburing.h>
-
-#include "platform/linux/stream/stream_parts.h"
 
 #ifndef IORING_SETUP_COOP_TASKRUN
 #define IORING_SETUP_COOP_TASKRUN (1u << 8)
@@ -67,7 +78,6 @@ static int init_ring(stream *s)
 
 static plim_status open_uring(stream *s, plim_error *err)
 {
-    char words[48];
     int code = init_ring(s);
     if (code == 0) {
         code = -io_uring_register_files(ring_of(s), s->fds, (unsigned int)s->file_count);
@@ -76,9 +86,7 @@ static plim_status open_uring(stream *s, plim_error *err)
         }
     }
     if (code != 0) {
-        snprintf(s->stats->path_reason, sizeof(s->stats->path_reason), "io_uring is refused (%s)",
-                 strerror_r(code, words, sizeof(words)));
-        return PLIM_FAIL(err, PLIM_E_UNSUPPORTED, .what = "io_uring", .os_errno = code);
+        return refuse(s, code, err);
     }
     s->ring_bytes = ring_of(s)->sq.ring_sz + s->depth * sizeof(struct io_uring_sqe);
     return PLIM_OK;
@@ -178,3 +186,19 @@ const stream_io plim_stream_uring = {
     .wait = wait_uring,
     .close = close_uring,
 };
+
+#else
+
+static plim_status open_uring(stream *s, plim_error *err)
+{
+    const int code = plim_stream_fault(s, STREAM_SITE_RING);
+    if (code != 0) {
+        return refuse(s, code, err);
+    }
+    snprintf(s->stats->path_reason, sizeof(s->stats->path_reason), "built without liburing");
+    return PLIM_FAIL(err, PLIM_E_UNSUPPORTED, .what = "io_uring: built without liburing");
+}
+
+const stream_io plim_stream_uring = {.path = PLIM_READ_URING_DIRECT, .open = open_uring};
+
+#endif

@@ -15,7 +15,8 @@ plim_status plim_import_take(uint64_t size_bytes, plim_import_pages *out, plim_e
     plim_provider *pages = plim_provider_mmap();
     uint64_t size;
     *out = (plim_import_pages){0};
-    if (!bytes_align_up(size_bytes ? size_bytes : 1, 4096, &size) || size > PTRDIFF_MAX) {
+    if (!bytes_align_up(size_bytes ? size_bytes : 1, plim_provider_page_bytes(pages), &size) ||
+        size > PTRDIFF_MAX) {
         return PLIM_FAIL(err, PLIM_E_RANGE, .what = "memory for an import", .want = size_bytes);
     }
     void *base = NULL;
