@@ -11,7 +11,6 @@
  * Line one names machine, kernel and flags; then TSV. Time never gates; memory may: exits 1 when
  * the room takes more than 2 MB.
  */
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 
 #include "plimsoll/platform.h"
 #include "plimsoll/version.h"
+#include "test/support/heap_now.h"
 
 #define STACK_BYTES (1u << 20)
 #define PAINT       0xa5

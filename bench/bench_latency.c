@@ -17,7 +17,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 
 #include "plimsoll/plimsoll.h"
 #include "src/backend/onnxruntime/library.h"
+#include "test/support/heap_now.h"
 
 #define TENSORS_MAX 16
 

@@ -435,7 +435,7 @@ static long rss_bytes(void)
     assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
     close(fd);
     assert_int_equal(sscanf(text, "%ld %ld", &total, &resident), 2);
-    return resident * 4096;
+    return resident * sysconf(_SC_PAGESIZE);
 }
 
 /* The kernel's counter moves in steps per CPU: allow it 1 MiB of 32. */

@@ -378,6 +378,10 @@ static void nothing_outside_the_folder_is_opened(void **state)
     clear_traps();
 }
 
+#ifndef SYS_openat2 /* glibc before 2.32 (Ubuntu 20.04) does not name it */
+#define SYS_openat2 __NR_openat2
+#endif
+
 /* openat2 gives @code from now on, in this process: an old kernel (ENOSYS) or a container whose
  * filter does not know the call (EPERM). */
 static bool forbid_openat2(int code)

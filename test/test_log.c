@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_log.c - every line is JSON, and a level that is off costs nothing. */
 #include <jansson.h>
-#include <malloc.h>
 #include <pthread.h>
 
 #include "src/runtime/log.h"
 #include "test/support/cm.h"
+#include "test/support/heap_now.h"
 
 typedef struct lines {
     char last[PLIM_LOG_LINE_BYTES];

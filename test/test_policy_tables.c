@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_policy_tables.c - the tables of this release: they parse, print, pass the checker on a
  * fixed day, and say what they must on machines that are described by their facts. */
-#include <malloc.h>
 
 #include "platform/policy/entries.h"
 #include "test/support/cm.h"
+#include "test/support/heap_now.h"
 
 #define TODAY "2026-11-21" /* fixed: a day that passes must not break a test */
 

@@ -36,7 +36,7 @@ typedef struct plim_arena_opts {
                              * memory, else plim_provider_mmap() */
 } plim_arena_opts;
 
-static inline plim_arena_opts plim_arena_opts_default(void)
+PLIM_DEFAULTS plim_arena_opts plim_arena_opts_default(void)
 {
     plim_arena_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);
@@ -83,7 +83,7 @@ typedef struct plim_region_opts {
                           * it cost nothing and are always found in bounded time. */
 } plim_region_opts;
 
-static inline plim_region_opts plim_region_opts_default(void)
+PLIM_DEFAULTS plim_region_opts plim_region_opts_default(void)
 {
     plim_region_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

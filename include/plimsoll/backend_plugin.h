@@ -85,7 +85,7 @@ typedef struct plim_import_opts {
     size_t shape_count;
 } plim_import_opts;
 
-static inline plim_import_opts plim_import_opts_default(void)
+PLIM_DEFAULTS plim_import_opts plim_import_opts_default(void)
 {
     plim_import_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

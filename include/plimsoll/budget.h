@@ -55,7 +55,7 @@ typedef struct plim_budget_opts {
     uint32_t owner_limit; /* names that can be registered; 0: 64 */
 } plim_budget_opts;
 
-static inline plim_budget_opts plim_budget_opts_default(void)
+PLIM_DEFAULTS plim_budget_opts plim_budget_opts_default(void)
 {
     plim_budget_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -221,7 +221,7 @@ typedef struct plim_pack_opts {
     void *progress_context;
 } plim_pack_opts;
 
-static inline plim_pack_opts plim_pack_opts_default(void)
+PLIM_DEFAULTS plim_pack_opts plim_pack_opts_default(void)
 {
     plim_pack_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);
@@ -326,7 +326,7 @@ typedef struct plim_load_opts {
     bool no_prefault;
 } plim_load_opts;
 
-static inline plim_load_opts plim_load_opts_default(void)
+PLIM_DEFAULTS plim_load_opts plim_load_opts_default(void)
 {
     plim_load_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

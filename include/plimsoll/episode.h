@@ -91,7 +91,7 @@ typedef struct plim_episode_opts {
                                * the library */
 } plim_episode_opts;
 
-static inline plim_episode_opts plim_episode_opts_default(void)
+PLIM_DEFAULTS plim_episode_opts plim_episode_opts_default(void)
 {
     plim_episode_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

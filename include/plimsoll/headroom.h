@@ -95,7 +95,7 @@ typedef struct plim_headroom_opts {
     uint64_t pinned_bytes;    /* page cache that a driver has pinned: it only looks reclaimable */
 } plim_headroom_opts;
 
-static inline plim_headroom_opts plim_headroom_opts_default(void)
+PLIM_DEFAULTS plim_headroom_opts plim_headroom_opts_default(void)
 {
     plim_headroom_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);
@@ -153,7 +153,7 @@ typedef struct plim_gpu_charge_opts {
     bool is_pinned_host;  /* ask about cuMemAllocHost instead of cuMemAlloc */
 } plim_gpu_charge_opts;
 
-static inline plim_gpu_charge_opts plim_gpu_charge_opts_default(void)
+PLIM_DEFAULTS plim_gpu_charge_opts plim_gpu_charge_opts_default(void)
 {
     plim_gpu_charge_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -101,7 +101,7 @@ typedef struct plim_machine_opts {
     bool with_gpu; /* ask NVML too; always asked on boards whose GPU shares memory through it */
 } plim_machine_opts;
 
-static inline plim_machine_opts plim_machine_opts_default(void)
+PLIM_DEFAULTS plim_machine_opts plim_machine_opts_default(void)
 {
     plim_machine_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -86,7 +86,7 @@ typedef struct plim_plan_problem {
     uint32_t stage_count;      /* each has steps of its own and no two run together; 0: one */
 } plim_plan_problem;
 
-static inline plim_plan_problem plim_plan_problem_default(void)
+PLIM_DEFAULTS plim_plan_problem plim_plan_problem_default(void)
 {
     plim_plan_problem p = PLIM_ZERO;
     p.struct_size = sizeof(p);
@@ -118,7 +118,7 @@ typedef struct plim_plan_opts {
     uint32_t worker_count; /* of a job; 0: 1, at most 64 */
 } plim_plan_opts;
 
-static inline plim_plan_opts plim_plan_opts_default(void)
+PLIM_DEFAULTS plim_plan_opts plim_plan_opts_default(void)
 {
     plim_plan_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -48,7 +48,7 @@ typedef struct plim_board_opts {
                     * and a child of fork cannot use CUDA afterwards. Not for a captured root */
 } plim_board_opts;
 
-static inline plim_board_opts plim_board_opts_default(void)
+PLIM_DEFAULTS plim_board_opts plim_board_opts_default(void)
 {
     plim_board_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -144,7 +144,7 @@ typedef struct plim_pressure_opts {
     const char *root;       /* the files of another machine, for tests; NULL: the runtime's */
 } plim_pressure_opts;
 
-static inline plim_pressure_opts plim_pressure_opts_default(void)
+PLIM_DEFAULTS plim_pressure_opts plim_pressure_opts_default(void)
 {
     plim_pressure_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

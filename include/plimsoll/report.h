@@ -64,7 +64,7 @@ typedef struct plim_report_text_opts {
     bool si_units; /* MB instead of MiB */
 } plim_report_text_opts;
 
-static inline plim_report_text_opts plim_report_text_opts_default(void)
+PLIM_DEFAULTS plim_report_text_opts plim_report_text_opts_default(void)
 {
     plim_report_text_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -82,7 +82,7 @@ typedef struct plim_runtime_opts {
 /* Tables of a plan in use take no more than this for each request of the run. */
 #define PLIM_REPLAY_REQUEST_BYTES PLIM_REPLAY_STEP_BYTES
 
-static inline plim_runtime_opts plim_runtime_opts_default(void)
+PLIM_DEFAULTS plim_runtime_opts plim_runtime_opts_default(void)
 {
     plim_runtime_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);
@@ -172,7 +172,7 @@ typedef struct plim_engine_spec {
     const char *precision_by; /* who asks, for the log; NULL: the caller */
 } plim_engine_spec;
 
-static inline plim_engine_spec plim_engine_spec_default(void)
+PLIM_DEFAULTS plim_engine_spec plim_engine_spec_default(void)
 {
     plim_engine_spec o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -118,7 +118,7 @@ typedef struct plim_survey_opts {
     void *context;
 } plim_survey_opts;
 
-static inline plim_survey_opts plim_survey_opts_default(void)
+PLIM_DEFAULTS plim_survey_opts plim_survey_opts_default(void)
 {
     plim_survey_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -194,7 +194,7 @@ typedef struct plim_telemetry_opts {
     void *context;                                                         /* of both; kept */
 } plim_telemetry_opts;
 
-static inline plim_telemetry_opts plim_telemetry_opts_default(void)
+PLIM_DEFAULTS plim_telemetry_opts plim_telemetry_opts_default(void)
 {
     plim_telemetry_opts o = PLIM_ZERO;
     o.struct_size = sizeof(o);

@@ -53,7 +53,7 @@ typedef struct plim_topology_opts {
     bool files_only;  /* do not ask hwloc: faster, and no heap; see below */
 } plim_topology_opts;
 
-static inline plim_topology_opts plim_topology_opts_default(void)
+PLIM_DEFAULTS plim_topology_opts plim_topology_opts_default(void)
 {
     plim_topology_opts o = {sizeof(plim_topology_opts), NULL, false};
     return o;

@@ -32,6 +32,10 @@ extern "C" {
     }
 #endif
 
+/* Of functions that give default options. Never inlined: two of them side by side share a
+ * temporary, and GCC 12.2 for aarch64 (-O2) loads the second one before it is written. */
+#define PLIM_DEFAULTS __attribute__((noinline, unused)) static
+
 /* plim_version - the version of the library that was loaded, as "major.minor.patch".
  * Compare it with PLIM_VERSION_STRING to notice a header from another release. */
 PLIM_API const char *plim_version(void);

@@ -6,9 +6,9 @@
  */
 #include "test/conformance/backend_fixture.h"
 
-#include <malloc.h>
 
 #include "plimsoll/plimsoll.h"
+#include "test/support/heap_now.h"
 
 /* ---- what there is to run: made once, shared by the tests ---- */
 
