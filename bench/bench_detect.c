@@ -6,7 +6,8 @@
  * Roots: this machine (written "/"), the folders of test/fixtures/boards, and a made one with what
  * weighs on a real board: a list of 2,500 packages (4 MB). All files are in the page cache. For
  * each: milliseconds of plim_board_probe, how many facts it noted, and the deepest stack, on a
- * thread whose stack was painted before. The last line is what the first probe of the process
+ * thread whose stack was painted before. Two rows more are plim_headroom_read and plim_heat_read on
+ * this machine. The last line is what the first probe of the process
  * added to its peak resident set, code included, and what it left on the heap.
  * Line one names machine, kernel and flags; then TSV. Time never gates; memory may: exits 1 when
  * the room takes more than 2 MB.
@@ -22,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plimsoll/headroom.h"
+#include "plimsoll/heat.h"
 #include "plimsoll/platform.h"
 #include "plimsoll/version.h"
 #include "test/support/heap_now.h"
@@ -144,6 +147,41 @@ static void make_heavy(char *out, size_t room)
     fclose(f);
 }
 
+static double read_headroom(void)
+{
+    static plim_headroom headroom;
+    double from = now_ms();
+    if (plim_headroom_read(NULL, &headroom, NULL) != PLIM_OK) {
+        stop("the headroom could not be read");
+    }
+    return now_ms() - from;
+}
+
+static double read_heat(void)
+{
+    plim_heat heat;
+    double from = now_ms();
+    plim_heat_read(NULL, &heat);
+    return now_ms() - from;
+}
+
+/* What else is read of this machine; no facts, and no stack of their own. */
+static void measure_reader(const char *name, double (*reader)(void), size_t count)
+{
+    double *ms = malloc(count * sizeof(*ms));
+    if (!ms) {
+        stop("no memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        ms[i] = reader();
+    }
+    double first = ms[0];
+    qsort(ms, count, sizeof(*ms), by_value);
+    printf("%s\t%zu\t%.3f\t%.3f\t%.3f\t%.3f\t-\t-\n", name, count, first, ms[count / 2],
+           ms[count * 99 / 100], ms[count - 1]);
+    free(ms);
+}
+
 static long peak_kib(void)
 {
     struct rusage u;
@@ -182,6 +220,8 @@ int main(int argc, char **argv)
         }
     } else {
         measure("", count);
+        measure_reader("plim_headroom_read", read_headroom, count);
+        measure_reader("plim_heat_read", read_heat, count);
         measure("test/fixtures/boards/orin-nx-16-maxn", count);
         measure("test/fixtures/boards/thor", count);
         measure("test/fixtures/boards/third-party", count);

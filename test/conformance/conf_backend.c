@@ -6,7 +6,6 @@
  */
 #include "test/conformance/backend_fixture.h"
 
-
 #include "plimsoll/plimsoll.h"
 #include "test/support/heap_now.h"
 

@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define GPU "sys/class/devfreq/17000000.gpu/"
 #define INA "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3/"
 #define CPU "sys/devices/system/cpu/"
-#define PSI                                                  \
-    "some avg10=1.05 avg60=0.50 avg300=0.10 total=44\n"       \
+#define PSI                                                                                        \
+    "some avg10=1.05 avg60=0.50 avg300=0.10 total=44\n"                                            \
     "full avg10=0.07 avg60=0.02 avg300=0.00 total=36\n"
 
 static const struct {
