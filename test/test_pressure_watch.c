@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "platform/linux/stall_share.h"
 #include "test/support/pressure_fixture.h"
@@ -54,6 +57,39 @@ static void a_callback_that_blocks_is_named_and_nobody_else_waits(void **state)
     assert_int_equal(pthread_join(stepper, NULL), 0);
     assert_int_equal(read_state().acting, 0);
     assert_ok(plim_engine_release(engine, &err));
+    sem_destroy(&is_inside);
+    sem_destroy(&may_go);
+}
+
+static void a_child_of_fork_closes_while_the_parent_acts(void **state)
+{
+    (void)state;
+    pthread_t stepper;
+    int how = -1;
+    plim_rung r = callback_of("stuck", block, NULL);
+    sem_init(&is_inside, 0, 0);
+    sem_init(&may_go, 0, 0);
+    open_watch(&r, 1);
+    assert_int_equal(pthread_create(&stepper, NULL, step_into_it, NULL), 0);
+    sem_wait(&is_inside);
+
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGALRM, SIG_DFL);
+        (void)alarm(20); /* it hung: ended by a signal */
+        plim_pressure_close(watch);
+        _exit(0);
+    }
+
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+    assert_int_equal(read_state().acting, 1); /* the parent's goes on */
+    assert_true(watch->wakes[WATCH_TIMER].fd >= 0);
+    assert_ptr_equal(runtime->watch, watch);
+    sem_post(&may_go);
+    assert_int_equal(pthread_join(stepper, NULL), 0);
+    assert_int_equal(read_state().rungs[0].call_count, 1);
     sem_destroy(&is_inside);
     sem_destroy(&may_go);
 }
@@ -518,6 +554,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_RUNTIME(a_callback_that_blocks_is_named_and_nobody_else_waits),
+        WITH_RUNTIME(a_child_of_fork_closes_while_the_parent_acts),
         WITH_RUNTIME(a_pipe_and_the_clock_wake_the_ladder),
         WITH_RUNTIME(a_pipe_whose_writers_have_gone_wakes_once_and_is_lost),
         WITH_RUNTIME(a_descriptor_that_cannot_be_polled_leaves_the_clock),

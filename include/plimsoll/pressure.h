@@ -165,7 +165,8 @@ PLIM_API PLIM_MUST_USE plim_status plim_pressure_open(plim_runtime *runtime,
 
 /* plim_pressure_close - every entered rung is left, then nothing is watched. Waits for an action
  * that runs. A watch that is still open when its runtime is closed is closed with it. NULL is
- * accepted. */
+ * accepted. In a child of fork it only closes the child's descriptors: no rung is left, nothing is
+ * logged or credited, and no lock that the parent's threads held is waited for. */
 PLIM_API void plim_pressure_close(plim_pressure_watch *self);
 
 /* plim_pressure_step - read (@given NULL) or take the figures, and make at most one move.

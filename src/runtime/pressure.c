@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arena/opts.h"
 #include "src/runtime/watch.h"
@@ -385,6 +386,7 @@ static plim_status make_object(plim_runtime *runtime, const plim_pressure_opts *
     self->home = home;
     self->opts = *opts;
     self->root = opts->root ? opts->root : runtime->sysroot;
+    self->pid = getpid();
     self->has_group = plim_group_share_find(self->root, &self->group);
     pthread_mutex_init(&self->step_lock, NULL);
     pthread_mutex_init(&self->list_lock, NULL);
@@ -468,6 +470,19 @@ plim_status plim_pressure_open(plim_runtime *runtime, const plim_pressure_opts *
     return PLIM_OK;
 }
 
+/* In a child of fork. Whoever held a lock is not here to let go of it: none is taken. What the
+ * rungs withhold is the parent's; so is the region, which both may see and the parent's budget
+ * counts. */
+static void close_in_child(plim_pressure_watch *self)
+{
+    for (unsigned i = 0; i < WATCH_WAKES; i++) {
+        plim_wake ours = self->wakes[i]; /* a copy: large pages are shared with the parent */
+        plim_wake_close(&ours);
+    }
+    self->runtime->is_watched = false;
+    self->runtime->watch = NULL;
+}
+
 void plim_pressure_close(plim_pressure_watch *self)
 {
     uint32_t rung;
@@ -475,6 +490,10 @@ void plim_pressure_close(plim_pressure_watch *self)
         return;
     }
     plim_runtime *runtime = self->runtime;
+    if (self->pid != getpid()) {
+        close_in_child(self);
+        return;
+    }
     if (self->is_attached) { /* before the lock: a tick that is under way takes it */
         plim_telemetry_detach(plim_runtime_telemetry(runtime));
     }

@@ -25,6 +25,7 @@ struct plim_pressure_watch {
     const char *root;
     plim_wake wakes[WATCH_WAKES];
     bool is_attached; /* to the telemetry thread */
+    pid_t pid;        /* that opened it: a child of fork has the locks, not who holds them */
 
     pthread_mutex_t step_lock;
     plim_ladder ladder;
