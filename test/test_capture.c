@@ -204,6 +204,29 @@ static void a_user_called_like_the_vendor_does_not_cost_the_board_its_name(void 
     assert_true(made_root_holds(folder, "nvidia,tegra234"));
 }
 
+static void more_names_than_can_be_kept_out_are_refused(void **state)
+{
+    char root[400], folder[400];
+    static char users[16000];
+    size_t used = 0;
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        used += (size_t)snprintf(users + used, sizeof(users) - used, "person%u:x:%u:1::/h:\n", i,
+                                 1000 + i);
+    }
+    made_root(root, sizeof(root));
+    made_root_put(root, "proc/meminfo", "MemTotal: 1000 kB\n");
+    made_root_put(root, "etc/os-release", "PRETTY_NAME=\"of person99\"\n");
+    made_root_put(root, "etc/passwd", users);
+
+    assert_int_not_equal(tool_sh_in(".", "$memreport --capture %s --root %s",
+                                    made_root(folder, sizeof(folder)), root),
+                         0);
+
+    assert_says(tool_errors, "more names to keep out of it than the 96");
+    assert_false(made_root_holds(folder, "person99"));
+}
+
 /* ---- what must not happen ---- */
 
 static void a_link_that_leads_off_the_list_is_not_followed(void **state)
@@ -323,6 +346,7 @@ int main(void)
         cmocka_unit_test(this_machine_can_be_copied),
         cmocka_unit_test(planted_secrets_are_nowhere_in_a_copy),
         cmocka_unit_test(what_is_no_secret_is_still_in_it),
+        cmocka_unit_test(more_names_than_can_be_kept_out_are_refused),
         cmocka_unit_test(a_user_called_like_the_vendor_does_not_cost_the_board_its_name),
         cmocka_unit_test(a_link_that_leads_off_the_list_is_not_followed),
         cmocka_unit_test(only_regular_files_are_opened),

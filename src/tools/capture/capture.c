@@ -30,7 +30,7 @@ static void head(capture *c, const char *root)
         "# plimsoll-capture/1 by plimsoll %s: a machine's files as its probes read them\n"
         "# of: %s\n"
         "# state, bytes, path, remark, with tabs between. denied, again and failed are folders\n"
-        "# here, so that reading them fails as it did there. Not in it: serial numbers, network\n"
+        "# here, so that reading them fails as it did there. Not in it: serial numbers, MAC\n"
         "# addresses, machine-id, names of the host, its users and programs, command lines,\n"
         "# environments; what of these stood in a copied file is overwritten.\n",
         plim_version(), root[0] ? "a folder" : "this machine");
@@ -79,9 +79,13 @@ bool capture_run(const char *root, const char *folder, capture_counts *out, char
     memset(out, 0, sizeof(*out));
     c.folder = folder;
     bool is_open = open_folder(&c, root, folder, why, why_bytes);
+    if (is_open && !capture_secrets_find(&c.secrets, c.root)) {
+        capture_secrets_why(why, why_bytes);
+        c.is_broken = true;
+    }
+    is_open = is_open && !c.is_broken;
     if (is_open) {
         head(&c, root);
-        capture_secrets_find(&c.secrets, c.root);
         capture_take_groups(&c);
     }
     for (size_t i = 0; is_open && i < CAPTURE_LIST_COUNT; i++) {
@@ -113,7 +117,7 @@ void capture_print(const capture_counts *counts, const char *folder, FILE *to)
                 counts->again, counts->failed, counts->left_out);
     }
     fprintf(to,
-            "  no serial numbers, addresses, user or host names are in it (%" PRIu64
+            "  no serial numbers, MAC addresses, user or host names are in it (%" PRIu64
             " places overwritten)\n",
             counts->scrubbed);
 }

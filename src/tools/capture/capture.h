@@ -50,15 +50,23 @@ bool capture_is_secret(const char *path);
 
 /* ---- secrets ---- */
 
+#define CAPTURE_WORDS_MAX  96u
+#define CAPTURE_WORD_BYTES 128u
+
 typedef struct capture_secrets {
-    char word[96][64]; /* host, users, serial numbers: what must not stand in any file */
+    char word[CAPTURE_WORDS_MAX][CAPTURE_WORD_BYTES]; /* host, users, serial numbers: what must
+                                                       * not stand in any file */
     size_t count;
+    bool is_over; /* more words, or a longer one, than there is room for */
 } capture_secrets;
-/* What names this machine and its users: read so that it can be left out. */
-void capture_secrets_find(capture_secrets *self, const char *root);
+/* What names this machine and its users: read so that it can be left out. False: there is more of
+ * it than could be found again, and nothing may be copied. */
+bool capture_secrets_find(capture_secrets *self, const char *root);
 /* Overwrites them in place, and MAC addresses, UUIDs, values called serial and homes' names.
  * Returns how many places. */
 size_t capture_scrub(const capture_secrets *self, char *text, size_t bytes);
+/* Why capture_secrets_find said no. */
+void capture_secrets_why(char *why, size_t room);
 /* A control group's path with names of ours, by depth: "/user.slice/user-2.slice". */
 void capture_rename_group(const char *group, char *out, size_t room);
 

@@ -35,8 +35,16 @@ static bool is_generic(const char *word)
 static void note(capture_secrets *self, const char *word)
 {
     size_t n = word ? strlen(word) : 0;
-    if (n < 3 || n >= sizeof(self->word[0]) || is_generic(word) ||
-        self->count == sizeof(self->word) / sizeof(self->word[0])) {
+    if (n < 3 || is_generic(word)) {
+        return;
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(self->word[i], word) == 0) {
+            return;
+        }
+    }
+    if (n >= sizeof(self->word[0]) || self->count == CAPTURE_WORDS_MAX) {
+        self->is_over = true;
         return;
     }
     memcpy(self->word[self->count++], word, n + 1);
@@ -98,7 +106,7 @@ static void note_own(capture_secrets *self)
     note(self, p ? p->pw_name : NULL);
 }
 
-void capture_secrets_find(capture_secrets *self, const char *root)
+bool capture_secrets_find(capture_secrets *self, const char *root)
 {
     static const char *const HOSTS[] = {"etc/hostname", "proc/sys/kernel/hostname"};
     static const char *const SERIALS[] = {
@@ -123,6 +131,15 @@ void capture_secrets_find(capture_secrets *self, const char *root)
     if (!root[0]) {
         note_own(self);
     }
+    return !self->is_over;
+}
+
+void capture_secrets_why(char *why, size_t room)
+{
+    snprintf(why, room,
+             "more names to keep out of it than the %u, of at most %u bytes, that can be: nothing "
+             "was copied",
+             CAPTURE_WORDS_MAX, CAPTURE_WORD_BYTES - 1);
 }
 
 static bool is_word_byte(char c)

@@ -118,9 +118,10 @@ static bool write_readme(bundle *b)
           "capture/         the machine's files (plimsoll doctor --root capture);\n"
           "                 its MANIFEST says what became of every path\n\n"
           "Read it before you send it: tar xf FILE, then look. It should hold no serial numbers,\n"
-          "network addresses, names of users, hosts or programs, command lines or environments\n"
-          "(of the environment, only settings of allocators). Not in it: engines, weights, the\n"
-          "manifest, logs. Names of engines and models are in it.\n",
+          "MAC addresses, names of users, hosts or programs, command lines or environments\n"
+          "(of the environment, only settings of allocators). IP addresses are not looked for:\n"
+          "versions have their shape. Not in it: engines, weights, the manifest, logs. Names of\n"
+          "engines and models are in it.\n",
           b->to);
     return end(b);
 }
@@ -283,7 +284,11 @@ tool_exit doctor_report(const doctor *d, const char *path)
         fprintf(stderr, "plimsoll doctor: --report: %s: is there already\n", path);
         return TOOL_USAGE;
     }
-    capture_secrets_find(&b.secrets, d->o.root);
+    if (!capture_secrets_find(&b.secrets, d->o.root)) {
+        capture_secrets_why(b.why, sizeof(b.why));
+        fprintf(stderr, "plimsoll doctor: --report: %s\n", b.why);
+        return TOOL_NOTHING;
+    }
     snprintf(b.folder, sizeof(b.folder), "%s/plimsoll-report-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(b.folder)) {
         fprintf(stderr, "plimsoll doctor: --report: %s: %s\n", b.folder, strerror(errno));
