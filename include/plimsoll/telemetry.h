@@ -70,7 +70,8 @@ typedef struct plim_reading {
     X(PSI_IO_FULL, "psi.io.full", "0.01%", "everyone did")                                         \
     X(PSI_IO_SOME_US, "psi.io.some_total", "us", "")                                               \
     X(PSI_IO_FULL_US, "psi.io.full_total", "us", "")                                               \
-    /* memory of the machine */                                                                    \
+    /* memory of the machine; memory.room knows the process's own group only: a limit of a group   \
+     * above it is headroom's to find (headroom.h) */                                              \
     X(MEMORY_AVAILABLE, "memory.available", "bytes", "the kernel's estimate")                      \
     X(MEMORY_FREE, "memory.free", "bytes", "in no use")                                            \
     X(SWAP_FREE, "swap.free", "bytes", "unused swap, zram and disk")                               \
@@ -156,7 +157,8 @@ typedef enum plim_transition_kind {
     PLIM_TRANSITION_PRESSURE = 7,     /* memory pressure crossed psi_centi, either way */
     PLIM_TRANSITION_OOM_KILL = 8,     /* the kernel killed a process of the machine or the group */
     PLIM_TRANSITION_GROUP = 9,        /* the group met its limit or its memory.high */
-    PLIM_TRANSITION_ROOM = 10,        /* memory.room fell below room_low_bytes (on), or rose */
+    PLIM_TRANSITION_ROOM = 10, /* memory.room fell below room_low_bytes (on), or rose; as that
+                                * reading, it sees the process's own group only */
 } plim_transition_kind;
 
 typedef struct plim_transition {
