@@ -25,7 +25,7 @@ extern "C" {
 #define PLIM_PRESSURE_LIST(X)                                                                      \
     X(PSI_SOME, 0, "psi_some", 1) /* memory pressure, "some avg10": 1500 is 15.00 % */             \
     X(PSI_FULL, 1, "psi_full", 1) /* the same, "full avg10" */                                     \
-    X(HEADROOM, 2, "headroom", 0) /* bytes that can still be had */                                \
+    X(HEADROOM, 2, "headroom", 0) /* bytes above the runtime's reserve */                          \
     X(CGROUP, 3, "cgroup", 1) /* the control group's usage of its limit, files' cache left out:    \
                                * the kernel drops that by itself */                                \
     X(EVENTS, 4, "events", 1) /* how often the group met its limit; a count that only grows,       \
@@ -71,7 +71,7 @@ typedef enum plim_rung_kind {
 /* plim_rung.act - free something; returns the bytes that it believes it freed.
  * Called when the rung is entered, and again once a hold time while its line stays crossed.
  * It may call anything but plim_pressure_close and plim_pressure_step of its own watch, and has
- * some 48 KiB of stack on the telemetry thread.
+ * some 48 KiB of stack on the telemetry thread; plim_runtime_deserialize says what it needs.
  * plim_rung.leave - the rung is left: what act() withheld may be had again. NULL: nothing to do. */
 typedef struct plim_rung {
     char name[PLIM_NAME_BYTES]; /* unique; "": the kind's */

@@ -37,6 +37,13 @@ typedef enum plim_log_level {
 typedef void (*plim_log_sink)(void *context, plim_log_level level, const char *text,
                               size_t text_bytes);
 
+/* What a load does when the machine has less than its payload and window need right now. */
+typedef enum plim_headroom_policy {
+    PLIM_HEADROOM_WARN = 0,   /* a line "headroom" of level warn, and it goes on */
+    PLIM_HEADROOM_REFUSE = 1, /* E_NOMEM before a byte of the body is read */
+    PLIM_HEADROOM_OFF = 2,    /* nobody looks */
+} plim_headroom_policy;
+
 typedef struct plim_runtime_opts {
     size_t struct_size;
     plim_budget_opts budget;
@@ -68,6 +75,7 @@ typedef struct plim_runtime_opts {
      * may not call back into the runtime. NULL: nobody */
     void (*on_transition)(void *context, const plim_transition *transition);
     void *transition_context;
+    plim_headroom_policy headroom; /* of plim_runtime_deserialize */
 } plim_runtime_opts;
 
 /* Engines alive at once in one runtime. */
@@ -200,13 +208,24 @@ PLIM_API PLIM_MUST_USE plim_status plim_runtime_compile(plim_runtime *self, cons
  * artifact that is loaded already (same real path, device, inode, and size and time of change or
  * else payload root) is shared: the reference count goes up and nothing of the body is read, also
  * when threads race for it. Options that would change a loaded engine do not apply; the log says
- * which. Owns:    gives a reference in *@out; plim_engine_release gives it back. Errors: E_MISMATCH
- * before a byte of the body is read; E_BUDGET before it too; E_NOT_FOUND unknown or absent backend
- * (never another one instead); E_STATE  sealed, or another artifact is loaded under this name; or
- * "under memory pressure" (pressure.h): the load line may have room, the machine has not, and the
- * same call may work later. Sharing an engine is never refused so; E_RANGE  PLIM_ENGINES_MAX
- * engines are alive; everything from plim_engine_load; after any failure the account is where it
- * was.
+ * which.
+ * What the machine has is asked last (headroom.h, of the runtime's sysroot): payload and load
+ * window against what can be had with the runtime's reserve left free. Memory that the process
+ * holds already is gone from that figure, so nothing else comes off it, declared framework bytes
+ * neither; loads that race each see what the others have taken by then. Less than is wanted is a
+ * line "headroom" or a refusal, as plim_runtime_opts.headroom says; a machine whose memory cannot
+ * be read is said once, "headroom_unknown", and loads go on.
+ * Owns:    gives a reference in *@out; plim_engine_release gives it back.
+ * Threads: any, with some 32 KiB of stack; what the backend and the log's sink need comes on top.
+ * Cost:    some 0.4 ms for the headroom, beside the load itself; none with PLIM_HEADROOM_OFF.
+ * Errors:  E_MISMATCH before a byte of the body is read; E_BUDGET before it too; E_NOMEM before
+ *          it too, when the headroom refuses (want, have, limit: the wall's room; detail: the
+ *          wall); E_NOT_FOUND unknown or absent backend (never another one instead);
+ *          E_STATE  sealed, or another artifact is loaded under this name; or "under memory
+ *          pressure" (pressure.h): the load line may have room, the machine has not, and the same
+ *          call may work later. Sharing an engine is never refused so;
+ *          E_RANGE  PLIM_ENGINES_MAX engines are alive; everything from plim_engine_load; after
+ *          any failure the account is where it was.
  */
 PLIM_API PLIM_MUST_USE plim_status plim_runtime_deserialize(plim_runtime *self,
                                                             const plim_engine_spec *spec,

@@ -201,10 +201,10 @@ static plim_status hold_precision(const judgement *j, const plim_policy *rules,
     return PLIM_OK;
 }
 
-plim_status plim_engine_admit(plim_engine *e, const plim_engine_spec *spec, plim_error *err)
+static plim_status judge_all(plim_engine *e, const plim_engine_spec *spec, plim_facts *facts,
+                             plim_error *err)
 {
     plim_policy builtin;
-    plim_facts facts = e->runtime->facts; /* some 30 KiB of stack, for the length of this call */
     const plim_policy *rules = e->runtime->rules;
     judgement j = {.engine = e, .spec = spec, .status = PLIM_OK, .err = err};
     if (!rules) {
@@ -212,8 +212,18 @@ plim_status plim_engine_admit(plim_engine *e, const plim_engine_spec *spec, plim
         rules = &builtin;
     }
     PLIM_TRY(hold_card(&j, rules, err));
-    plim_card_note(e->card, &facts);
-    plim_card_note_support(e->card, rules, &facts);
-    PLIM_TRY(plim_policy_match(rules, &facts, judge, &j, err));
-    return j.status == PLIM_OK ? hold_precision(&j, rules, &facts, err) : j.status;
+    plim_card_note(e->card, facts);
+    plim_card_note_support(e->card, rules, facts);
+    PLIM_TRY(plim_policy_match(rules, facts, judge, &j, err));
+    return j.status == PLIM_OK ? hold_precision(&j, rules, facts, err) : j.status;
+}
+
+plim_status plim_engine_admit(plim_engine *e, const plim_engine_spec *spec, plim_error *err)
+{
+    plim_runtime *runtime = e->runtime;
+    pthread_mutex_lock(&runtime->desk_lock);
+    runtime->desk.facts = runtime->facts;
+    plim_status status = judge_all(e, spec, &runtime->desk.facts, err);
+    pthread_mutex_unlock(&runtime->desk_lock);
+    return status;
 }

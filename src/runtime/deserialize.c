@@ -2,8 +2,8 @@
 /* deserialize.c - verb 2: from a path to an engine that runs.
  *
  * Decides the order, cheapest refusal first: head, card against host, backend, room for
- * activations, room for the payload, and only then the body. Refuses a backend that is absent
- * or is not the card's, never takes another one instead.
+ * activations, room on the machine, room for the payload, and only then the body. Refuses a
+ * backend that is absent or is not the card's, never takes another one instead.
  * Invariant: every step leaves what it made in the engine, and teardown undoes whatever is
  * there, in reverse; so after any failure the account is where it was, and release is the
  * same path.
@@ -236,6 +236,7 @@ static plim_status load(plim_engine *e, const plim_engine_spec *spec, const char
     PLIM_TRY(plim_engine_admit(e, spec, err));
     PLIM_TRY(find_backend(e, spec, err));
     PLIM_TRY(join_scratch(e, spec, err));
+    PLIM_TRY(plim_engine_hold_room(e, spec->name, err));
     PLIM_TRY(load_payload(e, spec, err));
     return open_session(e, spec, err);
 }

@@ -3,7 +3,8 @@
  *
  * Decides the built-in lines, as shares of the group's limit or the machine's memory: half of
  * what is freed cheaply goes at an eighth left, admissions close at a twentieth. Headroom is that
- * of headroom.h, for the machine's own pages or the GPU's, whichever the runtime's provider gives.
+ * of headroom.h as loads ask for it (headroom_gate.c): with the runtime's reserve left free, which
+ * the ladder is to defend and not to spend.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,9 +30,7 @@ static uint64_t share_of(uint64_t room, uint64_t limit)
 
 static uint64_t headroom_bytes(plim_pressure_watch *self)
 {
-    plim_headroom_opts o = plim_headroom_opts_default();
-    o.root = self->root[0] ? self->root : NULL;
-    o.for_gpu = plim_provider_kind(self->runtime->provider) >= PLIM_MEMORY_PINNED;
+    plim_headroom_opts o = plim_runtime_headroom_opts(self->runtime, self->root);
     return plim_headroom_read(&o, &self->headroom, NULL) == PLIM_OK
                ? self->headroom.allocatable_bytes
                : PLIM_UNKNOWN_BYTES;

@@ -104,8 +104,10 @@ static plim_status take_opts(const plim_runtime_opts *given, plim_runtime_opts *
         return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime options: struct_size was never set");
     }
     if (out->seal > PLIM_SEAL_REFUSE || out->log_level > PLIM_LOG_OFF ||
-        out->large_pages > PLIM_LARGE_PAGES_REQUIRE) {
-        return PLIM_FAIL(err, PLIM_E_ARG, .what = "runtime options: seal, log or large pages");
+        out->large_pages > PLIM_LARGE_PAGES_REQUIRE ||
+        (unsigned)out->headroom > PLIM_HEADROOM_OFF) {
+        return PLIM_FAIL(err, PLIM_E_ARG,
+                         .what = "runtime options: seal, log, large pages or headroom");
     }
     if (out->provider && out->large_pages == PLIM_LARGE_PAGES_REQUIRE) {
         return PLIM_FAIL(err, PLIM_E_ARG,
@@ -154,7 +156,10 @@ static void init_object(plim_runtime *self, const plim_runtime_opts *o)
 {
     self->seal_policy = o->seal;
     self->sysroot = o->sysroot;
+    self->reserve_bytes = o->reserve_bytes;
+    self->headroom = o->headroom;
     plim_log_init(&self->log, o->log_level, o->log_sink, o->log_context);
+    pthread_mutex_init(&self->desk_lock, NULL);
     pthread_mutex_init(&self->lock, NULL);
     pthread_mutex_init(&self->arena_lock, NULL);
     pthread_cond_init(&self->changed, NULL);
@@ -178,6 +183,7 @@ static void deinit_object(plim_runtime *self)
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->arena_lock);
     pthread_mutex_destroy(&self->lock);
+    pthread_mutex_destroy(&self->desk_lock);
     plim_log_deinit(&self->log);
 }
 
@@ -327,24 +333,25 @@ static void log_configuration(plim_runtime *self, const plim_runtime_opts *o)
 {
     static const char *const policies[] = {"open", "count", "refuse"};
     static const char *const large[] = {"auto", "never", "require"};
+    static const char *const headroom[] = {"warn", "refuse", "off"};
     PLIM_LOG(self, PLIM_LOG_INFO, "runtime_open",
              "\"version\":\"%s\",\"cap_bytes\":%" PRIu64 ",\"reserve_bytes\":%" PRIu64
              ",\"framework_bytes\":%" PRIu64 ",\"owner_limit\":%" PRIu32
              ",\"black_box_path\":\"%s\",\"black_box_bytes\":%" PRIu64
              ",\"provider\":\"%s\",\"large_pages\":\"%s\",\"has_large_pages\":%s,"
-             "\"large_pages_reason\":\"%s\",\"seal\":\"%s\",\"log_level\":\"%s\",\"account_path\":"
-             "\"%s\","
+             "\"large_pages_reason\":\"%s\",\"headroom\":\"%s\",\"seal\":\"%s\","
+             "\"log_level\":\"%s\",\"account_path\":\"%s\","
              "\"sysroot\":\"%s\",\"telemetry_period_ms\":%" PRId64
              ",\"board\":\"%s\",\"arch\":\"%s\",\"sm\":%" PRIu32 ",\"multiprocessors\":%" PRIu32
              ",\"memory_bytes\":%" PRIu64 ",\"jetpack\":\"%s\",\"l4t\":\"%s\",\"tensorrt\":\"%s\"",
              plim_version(), plim_budget_cap_bytes(self->budget), o->reserve_bytes,
              o->framework_bytes, o->budget.owner_limit, o->black_box_path ? o->black_box_path : "",
              self->box.ring_bytes, plim_provider_name(self->provider), large[o->large_pages],
-             self->has_large_pages ? "true" : "false", self->large_reason, policies[o->seal],
-             plim_log_level_name(self->log.sink_level), o->account_path ? o->account_path : "",
-             o->sysroot, telemetry_period_ms(o), self->host.board, self->host.arch, self->host.sm,
-             self->host.multiprocessors, self->host.memory_bytes, self->host.jetpack,
-             self->host.l4t, self->host.tensorrt);
+             self->has_large_pages ? "true" : "false", self->large_reason, headroom[o->headroom],
+             policies[o->seal], plim_log_level_name(self->log.sink_level),
+             o->account_path ? o->account_path : "", o->sysroot, telemetry_period_ms(o),
+             self->host.board, self->host.arch, self->host.sm, self->host.multiprocessors,
+             self->host.memory_bytes, self->host.jetpack, self->host.l4t, self->host.tensorrt);
 }
 
 plim_status plim_runtime_open(const plim_runtime_opts *opts, plim_runtime **out, plim_error *err)

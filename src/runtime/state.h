@@ -3,6 +3,7 @@
  *
  * Locks, outermost first; none is taken while one further down is held:
  *   scratch->run_lock   runs, eviction and resizing of the engines of one scratch
+ *   runtime->desk_lock  the desk, on which one load at a time is judged
  *   runtime->lock       the tables: states, references, statistics; never held over I/O
  *   scratch->block_lock blocks of one scratch and of its engines' sessions, recorder, replay
  *   runtime->arena_lock creation and destruction of regions
@@ -19,6 +20,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "plimsoll/headroom.h"
 #include "plimsoll/pressure.h"
 #include "plimsoll/runtime.h"
 #include "plimsoll/settings.h"
@@ -115,6 +117,12 @@ typedef struct plim_admission {
 
 #define PLIM_RULES_SAID_MAX 64u
 
+/* What judging a load needs and a small stack has no room for; one after the other. */
+typedef union plim_desk {
+    plim_facts facts;       /* of the machine and a card */
+    plim_headroom headroom; /* before the body is read */
+} plim_desk;
+
 struct plim_runtime {
     plim_provider *provider, *own_provider; /* own: of this object */
     uint64_t own_bytes;
@@ -134,6 +142,11 @@ struct plim_runtime {
     uint32_t said[PLIM_RULES_SAID_MAX]; /* ids of rules that were logged, as hashes; under lock */
     uint32_t said_count;
     plim_log log;
+    uint64_t reserve_bytes; /* charged, and never touched: to stay free */
+    plim_headroom_policy headroom;
+    _Atomic bool said_no_headroom;
+    pthread_mutex_t desk_lock;
+    plim_desk desk;
     const char *sysroot; /* kept from the options; "" this machine */
     plim_telemetry *telemetry;
     void (*on_transition)(void *context, const plim_transition *transition); /* NULL: nobody */
@@ -162,6 +175,13 @@ void plim_runtime_drop(plim_runtime *self, plim_region **region); /* sets it to 
 /* Card against host, then both against the rules. Errors: E_MISMATCH. */
 PLIM_MUST_USE plim_status plim_engine_admit(plim_engine *engine, const plim_engine_spec *spec,
                                             plim_error *err);
+
+/* ---- headroom_gate.c ---- */
+/* How headroom is read for this runtime's memory, below @root (NULL: this machine). */
+plim_headroom_opts plim_runtime_headroom_opts(const plim_runtime *self, const char *root);
+/* Payload and window against what can be had now. Errors: E_NOMEM where the runtime refuses. */
+PLIM_MUST_USE plim_status plim_engine_hold_room(plim_engine *engine, const char *name,
+                                                plim_error *err);
 
 /* ---- activation_memory.c ---- */
 void plim_scratch_init(plim_scratch *self);

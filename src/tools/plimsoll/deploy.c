@@ -75,6 +75,7 @@ plim_status deploy_open(deployment *d, const plim_host *host, plim_error *err)
     stop_on_signals();
     o.budget.cap_bytes = d->p->cap_bytes;
     o.reserve_bytes = d->m->reserve_bytes;
+    o.headroom = PLIM_HEADROOM_OFF; /* the whole plan was held against it: once is enough */
     o.host = host;
     o.facts = host_facts(host);
     o.policy = rules_policy();
