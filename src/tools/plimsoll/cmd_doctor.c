@@ -11,7 +11,7 @@ static const command COMMAND = {
              "[MANIFEST]\n       plimsoll doctor --capture DIR [--root DIR]",
     .summary = "Say what this machine is, what stands in the way of a deployment, what to do.",
     .more = "Exit: 0 nothing found, 10 hints only, 11 warnings, 1 something would not run,\n"
-            "2 wrong manifest, policy or command line, 4 it could not look, 5 the system failed.\n"
+            "2 wrong manifest or command line, 4 it could not look, 5 the system failed.\n"
             "With --capture or --report: 0 when it was written.",
 };
 
@@ -25,6 +25,19 @@ static tool_exit capture_machine(const char *root, const char *folder)
     }
     capture_print(&counts, folder, stdout);
     return counts.has_meminfo ? TOOL_OK : TOOL_NOTHING;
+}
+
+static bool is_archive_name(const char *path)
+{
+    static const char *const ENDS[] = {".tar", ".tgz", ".tar.gz"};
+    size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof(ENDS) / sizeof(ENDS[0]); i++) {
+        size_t end = strlen(ENDS[i]);
+        if (n > end && strcmp(path + n - end, ENDS[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 tool_exit cmd_doctor(int argc, char **argv)
@@ -56,6 +69,10 @@ tool_exit cmd_doctor(int argc, char **argv)
     }
     if (!d.o.report && (d.o.run_report || d.o.black_box)) {
         return usage_error(&COMMAND, "nothing reads --run-report or --black-box without --report");
+    }
+    if (d.o.report && !is_archive_name(d.o.report)) {
+        return usage_error(&COMMAND, "--report '%s': a name that ends in .tar, .tgz or .tar.gz",
+                           d.o.report);
     }
     if (capture) {
         return operands.count || d.o.json || d.o.all || d.o.snapshot || d.o.policies.count ||

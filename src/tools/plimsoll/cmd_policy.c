@@ -75,6 +75,9 @@ static tool_exit list(policy_run *run)
         }
     }
     fputs(run->json ? "]}\n" : "", stdout);
+    if (!run->shown) {
+        fprintf(stderr, "plimsoll: policy: no entry holds '%s'\n", word);
+    }
     return run->shown ? TOOL_OK : TOOL_NOTHING;
 }
 
@@ -287,6 +290,16 @@ static tool_exit run_verb(policy_run *run, size_t verb)
     return VERBS[verb].run(run);
 }
 
+static bool is_kind_word(const char *word)
+{
+    for (unsigned kind = 0; kind < PLIM_POLICY_KINDS; kind++) {
+        if (strcmp(word, plim_policy_kind_text((plim_policy_kind)kind)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 tool_exit cmd_policy(int argc, char **argv)
 {
     static policy_run run;
@@ -307,10 +320,13 @@ tool_exit cmd_policy(int argc, char **argv)
                        &run.words, &code)) {
         return code;
     }
+    if (run.kind && !is_kind_word(run.kind)) {
+        return usage_error(&COMMAND, "--kind '%s': rule, board, soc, release or dtype", run.kind);
+    }
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (run.words.count && strcmp(run.words.at[0], VERBS[i].word) == 0) {
             bool fits = run.words.count >= VERBS[i].least && run.words.count <= VERBS[i].most;
-            return fits ? run_verb(&run, i) : usage_error(&COMMAND, "%s", COMMAND.usage);
+            return fits ? run_verb(&run, i) : usage_error(&COMMAND, "wanted: %s", COMMAND.usage);
         }
     }
     return usage_error(&COMMAND, "list, show, check or match is wanted");
