@@ -443,6 +443,35 @@ static plim_runtime *runtime_at(uint32_t period_ms, const char *box)
     return runtime;
 }
 
+static void what_a_runtime_holds_stays_charged_when_a_child_closes_its_copy(void **state)
+{
+    (void)state;
+    one_zone("shared_account");
+    plim_runtime *runtime = runtime_at(PLIM_TELEMETRY_OFF, NULL);
+    plim_budget *budget = plim_runtime_budget(runtime);
+    plim_telemetry_opts o = plim_telemetry_opts_default();
+    plim_telemetry *t = NULL;
+    o.root = tree_root;
+    o.budget = budget;
+    uint64_t before = plim_budget_used_bytes(budget);
+    assert_ok(plim_telemetry_open(&o, &t, &err));
+    uint64_t held = plim_budget_used_bytes(budget);
+    assert_true(held > before);
+
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        plim_telemetry_close(t);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+
+    assert_int_equal(plim_budget_used_bytes(budget), held);
+    plim_telemetry_close(t);
+    assert_int_equal(plim_budget_used_bytes(budget), before);
+    plim_runtime_close(runtime);
+}
+
 /* In place and without a moment in which the file is empty: a poll sees one or the other. */
 static void throttle(bool is_on)
 {
@@ -641,6 +670,7 @@ int main(void)
         cmocka_unit_test(hooks_that_cannot_be_are_refused),
         cmocka_unit_test(closing_is_safe_at_any_moment_of_a_poll),
         cmocka_unit_test(a_child_of_fork_has_no_thread_and_says_so),
+        cmocka_unit_test(what_a_runtime_holds_stays_charged_when_a_child_closes_its_copy),
         cmocka_unit_test(transitions_reach_log_and_box_once_each_and_in_order),
         cmocka_unit_test(transitions_are_in_the_box_of_a_process_that_was_killed),
         cmocka_unit_test(thermal_reads_no_file_on_its_caller_s_thread),

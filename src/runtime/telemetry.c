@@ -276,6 +276,9 @@ void plim_telemetry_close(plim_telemetry *self)
     if (!self) {
         return;
     }
+    /* A budget that is published is shared with a child of fork: what the parent holds is not the
+     * child's to give back. */
+    bool is_ours = !self->has_worker || plim_worker_is_here(&self->worker);
     self->is_over = true;
     if (self->has_worker) {
         plim_worker_call(&self->worker);
@@ -288,7 +291,7 @@ void plim_telemetry_close(plim_telemetry *self)
     uint64_t guard = self->guard_bytes, bytes = self->charged_bytes;
     plim_provider_decommit(provider, piece + guard, bytes);
     plim_provider_release(provider, piece, guard + bytes);
-    if (budget) {
+    if (budget && is_ours) {
         plim_budget_credit(budget, PLIM_OWNER_RUNTIME, PLIM_TAG_OTHER, bytes);
     }
 }
