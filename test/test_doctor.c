@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "platform/linux/cgroup_levels.h"
 #include "test/support/json_schema.h"
 #include "test/support/made_root.h"
 #include "test/support/tool_run.h"
@@ -438,6 +439,92 @@ static void a_manifest_that_is_wrong_is_refused_with_its_lines(void **state)
     assert_string_equal(tool_out, "");
 }
 
+/* ---- the driver, asked ---- */
+
+/* Of this build: it lies beside the folder of the test programs. */
+static const char *fake_driver(void)
+{
+    static char path[512];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+    assert_true(n > 0);
+    path[n] = 0;
+    memcpy(strrchr(path, '/'), "/fake_cuda.so", sizeof("/fake_cuda.so"));
+    return path;
+}
+
+static void skip_without_group(void)
+{
+    plim_cgroup_place place;
+    if (plim_cgroup_find("", 0, &place, NULL) != PLIM_OK || place.group[0] == 0) {
+        skip_because("this process is in no control group that counts");
+    }
+}
+
+/* Others may allocate in our group just now: asked twice before it counts. */
+static void ask_driver(const char *way, const char *want, const char *arguments)
+{
+    for (int i = 0; i < 2 && (i == 0 || !strstr(tool_out, want)); i++) {
+        int code =
+            tool_sh("FAKE_CUDA=%s $plimsoll %s --probe-gpu=%s", way, arguments, fake_driver());
+        assert_true(code == 0 || code == 1 || code == 10 || code == 11);
+    }
+    assert_says(tool_out, want);
+}
+
+static void the_driver_is_asked_what_its_pages_are_charged_to(void **state)
+{
+    (void)state;
+    skip_without_group();
+
+    ask_driver("free", "GPU pages charged to the group: no: ", "doctor");
+    assert_says(tool_out, "GPU pages charged: no");
+    ask_driver("free", "\"gpu_charge\":{\"charged\":\"no\",\"block\":67108864,", "doctor --json");
+    assert_says(tool_out, "\"memory.gpu_charged\"");
+    follows_schema("a driver that is not charged");
+    ask_driver("charged", "GPU pages charged to the group: yes: ", "doctor");
+}
+
+static void a_plan_asks_the_driver_and_says_what_it_found(void **state)
+{
+    (void)state;
+    skip_without_group();
+    make_engine("tiny", "");
+    write_manifest("512 MiB", "tiny");
+
+    ask_driver("free", "GPU pages charged to the group: no: ", "plan deploy.yaml");
+    ask_driver("free", "GPU pages charged to the group: no: ", "run deploy.yaml");
+    ask_driver("refuse", "\"grown\":null,\"how\":\"the driver gives no memory: code 2\"",
+               "plan --json deploy.yaml");
+}
+
+static void a_driver_that_is_not_there_is_unknown_with_the_reason(void **state)
+{
+    (void)state;
+    skip_without_group();
+
+    (void)tool_sh("$plimsoll doctor --probe-gpu=libno-driver.so.1");
+    assert_says(tool_out, "GPU pages charged to the group: unknown: libno-driver.so.1");
+    assert_null(strstr(tool_out, "GPU pages charged: "));
+    (void)tool_sh("$plimsoll doctor --json --probe-gpu=libno-driver.so.1");
+    follows_schema("no driver");
+}
+
+static void the_driver_is_asked_only_when_told_to_and_only_here(void **state)
+{
+    (void)state;
+
+    (void)tool_sh("$plimsoll doctor --json");
+    assert_says(tool_out, "\"gpu_charge\":null");
+    assert_int_equal(tool_sh("$plimsoll doctor --probe-gpu --root %s", small_machine()), 2);
+    assert_says(tool_errors, "asks this machine");
+    assert_int_equal(tool_sh("$plimsoll plan --probe-gpu --root x deploy.yaml"), 2);
+    assert_int_equal(tool_sh("$plimsoll run --probe-gpu --headroom off deploy.yaml"), 2);
+    assert_says(tool_errors, "nothing reads --probe-gpu");
+    assert_int_equal(tool_sh("$plimsoll doctor --help"), 0);
+    assert_says(tool_out, "--probe-gpu[=LIBRARY]");
+    assert_says(tool_out, "makes a context");
+}
+
 /* ---- a report ---- */
 
 static void a_report_holds_what_it_says_and_opens_with_tar(void **state)
@@ -597,6 +684,10 @@ int main(void)
         cmocka_unit_test(a_plan_over_its_cap_is_a_refusal),
         cmocka_unit_test(a_rule_about_cards_is_held_against_each_engine),
         cmocka_unit_test(a_manifest_that_is_wrong_is_refused_with_its_lines),
+        cmocka_unit_test(the_driver_is_asked_what_its_pages_are_charged_to),
+        cmocka_unit_test(a_plan_asks_the_driver_and_says_what_it_found),
+        cmocka_unit_test(a_driver_that_is_not_there_is_unknown_with_the_reason),
+        cmocka_unit_test(the_driver_is_asked_only_when_told_to_and_only_here),
         cmocka_unit_test(a_report_holds_what_it_says_and_opens_with_tar),
         cmocka_unit_test(two_reports_of_one_machine_are_the_same_bytes),
         cmocka_unit_test(planted_secrets_are_nowhere_in_a_report),

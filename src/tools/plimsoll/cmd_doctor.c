@@ -54,6 +54,7 @@ tool_exit cmd_doctor(int argc, char **argv)
         {"--root", OPTION_TEXT, &d.o.root, "DIR", "a captured machine instead of this one"},
         {"--snapshot", OPTION_TEXT, &d.o.snapshot, "DIR", "captured on the host of a container"},
         {"--env", OPTION_TEXT, &d.o.environment, "FILE", "NAME=value lines, as a unit would get"},
+        {"--probe-gpu", OPTION_MAYBE, &d.o.probe_gpu, "LIBRARY", GPU_CHARGE_HELP},
         {"--report", OPTION_TEXT, &d.o.report, "FILE", "a new .tar or .tgz for a bug report"},
         {"--run-report", OPTION_TEXT, &d.o.run_report, "FILE",
          "put into it: of plimsoll run --report"},
@@ -74,9 +75,12 @@ tool_exit cmd_doctor(int argc, char **argv)
         return usage_error(&COMMAND, "--report '%s': a name that ends in .tar, .tgz or .tar.gz",
                            d.o.report);
     }
+    if (d.o.probe_gpu && d.o.root[0] && !capture) {
+        return usage_error(&COMMAND, "--probe-gpu asks this machine: leave --root out");
+    }
     if (capture) {
         return operands.count || d.o.json || d.o.all || d.o.snapshot || d.o.policies.count ||
-                       d.o.environment || d.o.report
+                       d.o.environment || d.o.report || d.o.probe_gpu
                    ? usage_error(&COMMAND, "--capture stands alone, but for --root")
                    : capture_machine(d.o.root, capture);
     }

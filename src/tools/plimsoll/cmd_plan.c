@@ -73,6 +73,7 @@ tool_exit cmd_plan(int argc, char **argv)
     option_list operands = {.count = 0}, rules = {.count = 0};
     plim_error err = {.status = PLIM_OK};
     const char *items = NULL, *policy = NULL, *episode = NULL, *now = NULL, *root = NULL;
+    const char *probe_gpu = NULL;
     now_mode mode = NOW_WARN;
     uint64_t cap = 0, base = 0;
     bool json = false, verbose = false;
@@ -86,6 +87,7 @@ tool_exit cmd_plan(int argc, char **argv)
         {"--headroom", OPTION_TEXT, &now, "MODE",
          "peak above what can be had now: warn (default), "
          "refuse, off"},
+        {"--probe-gpu", OPTION_MAYBE, &probe_gpu, "LIBRARY", GPU_CHARGE_HELP},
         {"--root", OPTION_TEXT, &root, "DIR", "whose headroom: a captured machine"},
         {"--rules", OPTION_MANY, &rules, "FILE", "more tables (plimsoll-policy(5))"},
         {"--json", OPTION_FLAG, &json, NULL, "one JSON object (plimsoll-plan/1)"},
@@ -105,11 +107,16 @@ tool_exit cmd_plan(int argc, char **argv)
     if (!items && base) {
         return usage_error(&COMMAND, "nothing reads --base without --items");
     }
-    if (items && (now || root)) {
-        return usage_error(&COMMAND, "nothing reads --headroom or --root with --items");
+    if (items && (now || root || probe_gpu)) {
+        return usage_error(&COMMAND,
+                           "nothing reads --headroom, --root or --probe-gpu with --items");
     }
     if (now && !predict_now_mode(now, &mode)) {
         return usage_error(&COMMAND, "--headroom '%s': warn, refuse or off", now);
+    }
+    if (probe_gpu && (root || mode == NOW_OFF)) {
+        return usage_error(&COMMAND, root ? "--probe-gpu asks this machine: leave --root out"
+                                          : "nothing reads --probe-gpu with --headroom off");
     }
     if (rules_load(rules.at, rules.count, &err) != PLIM_OK) {
         return tool_refuse("rules", &err);
@@ -119,7 +126,7 @@ tool_exit cmd_plan(int argc, char **argv)
     if (code != TOOL_OK) {
         return code;
     }
-    predict_now_read(&p, root, items ? NOW_OFF : mode);
+    predict_now_read(&p, root, probe_gpu, items ? NOW_OFF : mode);
     if (json) {
         predict_json(&p, stdout);
         putchar('\n');

@@ -87,10 +87,10 @@ static tool_exit execute(deployment *d, const plim_host *host, bool json, const 
 }
 
 /* Before the first byte of a body: does it fit the cap, and the machine as it is now? */
-static tool_exit admit(prediction *p, now_mode mode)
+static tool_exit admit(prediction *p, const char *probe_gpu, now_mode mode)
 {
     plim_error err = {.status = PLIM_OK};
-    predict_now_read(p, NULL, mode);
+    predict_now_read(p, NULL, probe_gpu, mode);
     if (predict_admit(p, &err) != PLIM_OK || predict_now_admit(p, &err) != PLIM_OK) {
         predict_print(p, stderr);
         (void)tool_refuse("run", &err);
@@ -138,7 +138,7 @@ static tool_exit run(const char *path, run_options *o, now_mode mode, bool json,
     if (code != TOOL_OK) {
         return code;
     }
-    code = admit(&p, mode);
+    code = admit(&p, o->probe_gpu, mode);
     if (code != TOOL_OK) {
         return code;
     }
@@ -149,6 +149,7 @@ static tool_exit run(const char *path, run_options *o, now_mode mode, bool json,
         printf("plan: peak %s of %s", tool_size(p.peak_bytes), tool_size(p.cap_bytes));
         printf(p.warning_count ? "; warnings: %zu ('plimsoll plan' says which)\n" : "\n",
                p.warning_count);
+        predict_now_charge(&p, stdout);
     }
     d = (deployment){.m = &m, .p = &p, .o = o, .report = &report, .heat = &heat};
     return execute(&d, &host, json, report_path);
@@ -182,6 +183,7 @@ tool_exit cmd_run(int argc, char **argv)
         {"--headroom", OPTION_TEXT, &now, "MODE",
          "peak above what can be had now: warn (default), "
          "refuse, off"},
+        {"--probe-gpu", OPTION_MAYBE, &o.probe_gpu, "LIBRARY", GPU_CHARGE_HELP},
         {"--log", OPTION_TEXT, &o.log_path, "FILE", "append the structured log there"},
         {"--rules", OPTION_MANY, &rules, "FILE", "more tables (plimsoll-policy(5))"},
         {"--json", OPTION_FLAG, &json, NULL, "one JSON object (plimsoll-report/1)"},
@@ -199,6 +201,9 @@ tool_exit cmd_run(int argc, char **argv)
     }
     if (now && !predict_now_mode(now, &mode)) {
         return usage_error(&COMMAND, "--headroom '%s': warn, refuse or off", now);
+    }
+    if (o.probe_gpu && mode == NOW_OFF) {
+        return usage_error(&COMMAND, "nothing reads --probe-gpu with --headroom off");
     }
     if (o.account_path && o.black_box_path) {
         return usage_error(&COMMAND, "--black-box publishes the account: leave --account out");

@@ -19,9 +19,10 @@ typedef struct episode_result {
 } episode_result;
 
 typedef struct run_options {
-    const char *dataset; /* NULL: no episode */
-    uint32_t from, to;   /* half-open */
-    uint64_t max_steps;  /* of an episode; 0: all */
+    const char *dataset;   /* NULL: no episode */
+    uint32_t from, to;     /* half-open */
+    uint64_t max_steps;    /* of an episode; 0: all */
+    const char *probe_gpu; /* as predict_now_read's */
     const char *account_path, *log_path, *black_box_path;
     uint64_t black_box_bytes; /* 0: the default */
     bool verbose;

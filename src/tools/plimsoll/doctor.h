@@ -7,6 +7,7 @@
 #include "plimsoll/policy.h"
 #include "plimsoll/telemetry.h"
 #include "src/tools/facts_print.h"
+#include "src/tools/plimsoll/gpu_charge.h"
 #include "src/tools/plimsoll/predict.h"
 #include "src/tools/plimsoll/tool.h"
 
@@ -43,6 +44,7 @@ typedef struct doctor_options {
     option_list policies;
     const char *manifest_path; /* NULL: none */
     const char *environment;   /* a file of NAME=value; NULL: this process's, on this machine */
+    const char *probe_gpu;     /* a driver's library, "" for its own; NULL: do not ask */
     const char *report, *run_report, *black_box; /* NULL: none */
     bool all, json;
 } doctor_options;
@@ -52,6 +54,7 @@ typedef struct doctor { /* large: static */
     plim_policy policy;
     machine_facts machine;
     plim_headroom headroom;
+    gpu_charge charge;
     plim_telemetry_sample sample; /* zero: nothing answers */
     plim_host host;
     manifest m;

@@ -157,6 +157,7 @@ void doctor_json(const doctor *d, FILE *to)
     facts_print_json(&d->machine, to);
     fputs(",\"headroom\":", to);
     headroom(d, to);
+    gpu_charge_json(&d->charge, to);
     heat(&d->sample, to);
     fputs(",\"engines\":[", to);
     engines(d, to);

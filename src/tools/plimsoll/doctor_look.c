@@ -138,6 +138,9 @@ static void read_headroom(doctor *d)
     plim_headroom_opts h = plim_headroom_opts_default();
     h.root = d->o.root;
     h.for_gpu = plim_facts_number(&d->machine.facts, PLIM_FACT_GPU_SHARES_MEMORY, 0) != 0;
+    gpu_charge_ask(d->o.probe_gpu, &d->charge);
+    gpu_charge_note(&d->charge, &d->machine.facts); /* first: its source has the figures */
+    h.gpu_charged = d->charge.found.charged;
     d->has_headroom = plim_headroom_read(&h, &d->headroom, NULL) == PLIM_OK;
     if (d->has_headroom) {
         plim_headroom_facts(&d->headroom, &d->machine.facts);

@@ -308,6 +308,17 @@ static void print_headroom(const doctor *d, FILE *to)
     }
 }
 
+/* Asked for, so answered, even with "unknown". */
+static void print_charge(const gpu_charge *c, FILE *to)
+{
+    char answer[GPU_CHARGE_TEXT_BYTES], text[GPU_CHARGE_TEXT_BYTES + 64];
+    if (c->is_asked) {
+        gpu_charge_text(c, answer);
+        snprintf(text, sizeof(text), "GPU pages charged to the group: %s", answer);
+        paragraph(to, "", 10, text);
+    }
+}
+
 static void print_heat(const plim_telemetry_sample *s, FILE *to)
 {
     char text[128];
@@ -431,6 +442,7 @@ void doctor_print(const doctor *d, FILE *to, bool color)
             print_known(facts, to);
         } else if (SENTENCES[i].parts == MEMORY) {
             print_headroom(d, to);
+            print_charge(&d->charge, to);
         } else if (SENTENCES[i].parts == SOFTWARE) {
             print_components(&d->machine, to);
         }

@@ -84,8 +84,8 @@ static void print_help(const command *c, const option *options, size_t count)
     printf("usage: plimsoll %s\n\n%s\n\noptions:\n", c->usage, c->summary);
     for (size_t i = 0; i < count; i++) {
         char left[64];
-        snprintf(left, sizeof(left), "%s %s", options[i].name,
-                 options[i].value_name ? options[i].value_name : "");
+        snprintf(left, sizeof(left), options[i].kind == OPTION_MAYBE ? "%s[=%s]" : "%s %s",
+                 options[i].name, options[i].value_name ? options[i].value_name : "");
         printf("  %-26s %s\n", left, options[i].text);
     }
     printf("  %-26s %s\n", "--help", "this text");
@@ -102,6 +102,7 @@ static bool take_value(const command *c, const option *o, const char *value)
         *(bool *)o->out = true;
         return true;
     case OPTION_TEXT:
+    case OPTION_MAYBE:
         *(const char **)o->out = value;
         return true;
     case OPTION_SIZE:
@@ -170,10 +171,11 @@ bool options_parse(const command *c, const option *options, size_t count, int ar
             return false;
         }
         const char *value = equals ? equals + 1 : NULL;
-        if (o->kind != OPTION_FLAG && !value) {
+        const bool wants_value = o->kind != OPTION_FLAG && o->kind != OPTION_MAYBE;
+        if (wants_value && !value) {
             value = i + 1 < argc ? argv[++i] : NULL;
         }
-        if (o->kind != OPTION_FLAG && !value) {
+        if (wants_value && !value) {
             usage_error(c, "%s wants %s", o->name, o->value_name);
             return false;
         }

@@ -3,6 +3,7 @@
 #ifndef TOOLS_PLIMSOLL_PREDICT_H
 #define TOOLS_PLIMSOLL_PREDICT_H
 
+#include "src/tools/plimsoll/gpu_charge.h"
 #include "src/tools/plimsoll/manifest.h"
 #include "src/tools/plimsoll/tool.h"
 
@@ -68,6 +69,7 @@ typedef struct prediction {
     now_mode now;
     bool has_headroom, fits_now; /* fits_now is true where nobody knows */
     plim_headroom headroom;
+    gpu_charge charge;
 } prediction;
 
 /* A small runtime of the tool's own: heads of artifacts and of data sets are read into it. */
@@ -101,9 +103,11 @@ void predict_json(const prediction *p, FILE *to);
 /* ---- predict_now.c: what the machine can give at this moment ---- */
 
 bool predict_now_mode(const char *text, now_mode *out); /* "warn", "refuse", "off" */
-/* @root NULL: this machine. What cannot be known is a warning. */
-void predict_now_read(prediction *p, const char *root, now_mode mode);
+/* @root NULL: this machine. @probe_gpu: a driver's library to ask, "" for its own; NULL: do not
+ * ask. What cannot be known is a warning. */
+void predict_now_read(prediction *p, const char *root, const char *probe_gpu, now_mode mode);
 void predict_now_print(const prediction *p, FILE *to);
+void predict_now_charge(const prediction *p, FILE *to); /* what --probe-gpu found */
 void predict_now_json(const prediction *p, FILE *to);
 /* E_NOMEM when it does not fit now and was to be refused. */
 plim_status predict_now_admit(const prediction *p, plim_error *err);

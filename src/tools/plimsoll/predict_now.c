@@ -26,23 +26,27 @@ bool predict_now_mode(const char *text, now_mode *out)
 }
 
 /* Backends of today take the host's pages; a TensorRT engine's lie in the GPU driver's. */
-static bool is_for_gpu(const prediction *p)
+static bool has_engine(const prediction *p, bool on_gpu)
 {
     for (size_t i = 0; i < p->item_count; i++) {
         uint32_t at = p->engine_of[i];
-        if (at != PREDICT_NO_ENGINE && strcmp(p->engines[at].backend, "tensorrt") == 0) {
+        if (at != PREDICT_NO_ENGINE &&
+            (strcmp(p->engines[at].backend, "tensorrt") == 0) == on_gpu) {
             return true;
         }
     }
     return false;
 }
 
-void predict_now_read(prediction *p, const char *root, now_mode mode)
+void predict_now_read(prediction *p, const char *root, const char *probe_gpu, now_mode mode)
 {
     plim_headroom_opts o = plim_headroom_opts_default();
     plim_error err = {.status = PLIM_OK};
     o.root = root;
-    o.for_gpu = is_for_gpu(p);
+    o.for_gpu = has_engine(p, true);
+    gpu_charge_ask(probe_gpu, &p->charge);
+    /* The host's pages are charged whatever the driver says: with any of them, groups bind. */
+    o.gpu_charged = has_engine(p, false) ? PLIM_CHARGED_UNKNOWN : p->charge.found.charged;
     p->now = mode;
     p->has_headroom = mode != NOW_OFF && plim_headroom_read(&o, &p->headroom, &err) == PLIM_OK;
     if (mode != NOW_OFF && !p->has_headroom && p->warning_count < PREDICT_WARNINGS_MAX) {
@@ -87,6 +91,15 @@ static void print_rows(const plim_headroom *h, FILE *to)
     for (size_t i = 0; i < count; i++) {
         fprintf(to, "  %-34s %10s   %s\n", rows[i]->name, tool_size((uint64_t)-rows[i]->bytes),
                 rows[i]->source);
+    }
+}
+
+void predict_now_charge(const prediction *p, FILE *to)
+{
+    char text[GPU_CHARGE_TEXT_BYTES];
+    if (p->charge.is_asked) {
+        gpu_charge_text(&p->charge, text);
+        fprintf(to, "GPU pages charged to the group: %s\n", text);
     }
 }
 

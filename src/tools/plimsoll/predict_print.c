@@ -79,6 +79,7 @@ void predict_print(const prediction *p, FILE *to)
                 plain);
     }
     predict_now_print(p, to);
+    predict_now_charge(p, to);
 }
 
 static void json_tags(const uint64_t *by_tag, FILE *to)
@@ -128,5 +129,6 @@ void predict_json(const prediction *p, FILE *to)
     }
     fputc(']', to);
     predict_now_json(p, to);
+    gpu_charge_json(&p->charge, to);
     fputc('}', to);
 }

@@ -27,6 +27,7 @@ typedef enum option_kind {
     OPTION_SIZE = 2,  /* uint64_t, "256 MiB" */
     OPTION_COUNT = 3, /* uint64_t */
     OPTION_MANY = 4,  /* option_list: may be given several times */
+    OPTION_MAYBE = 5, /* const char *: "" alone, else what stands behind '=' */
 } option_kind;
 
 typedef struct option_list {
