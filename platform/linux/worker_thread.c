@@ -75,9 +75,14 @@ plim_status plim_worker_start(plim_worker *self, const char *name, void *stack, 
     return PLIM_OK;
 }
 
+bool plim_worker_is_ours(const plim_worker *self)
+{
+    return self->pid == getpid();
+}
+
 bool plim_worker_is_here(const plim_worker *self)
 {
-    return self->has_thread && self->pid == getpid();
+    return self->has_thread && plim_worker_is_ours(self);
 }
 
 void plim_worker_call(plim_worker *self)

@@ -34,6 +34,8 @@ PLIM_MUST_USE plim_status plim_worker_start(plim_worker *self, const char *name,
                                             void *argument, plim_error *err);
 /* Does the thread exist in the calling process? */
 bool plim_worker_is_here(const plim_worker *self);
+/* It was opened by this process, and not by one that forked it. */
+bool plim_worker_is_ours(const plim_worker *self);
 /* plim_worker_call - make the wait return, now or as soon as it begins. */
 void plim_worker_call(plim_worker *self);
 /* plim_worker_wait - until @until_ns (CLOCK_MONOTONIC), a call, or a descriptor (-1: none).

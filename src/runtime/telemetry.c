@@ -278,7 +278,7 @@ void plim_telemetry_close(plim_telemetry *self)
     }
     /* A budget that is published is shared with a child of fork: what the parent holds is not the
      * child's to give back. */
-    bool is_ours = !self->has_worker || plim_worker_is_here(&self->worker);
+    bool is_ours = !self->has_worker || plim_worker_is_ours(&self->worker);
     self->is_over = true;
     if (self->has_worker) {
         plim_worker_call(&self->worker);
